@@ -1,0 +1,311 @@
+"""The verbs of `neuron-model` and their options, each with help and examples."""
+
+import argparse
+import difflib
+import os
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
+
+from device_model.commands.failure import USAGE, Failure
+from neurontools.wire import default_socket_path
+
+DEFAULT_SCENARIO = "opt-30b"
+
+_MAX_SPEED = 1e6
+_MAX_SEED = 2**63 - 1
+
+_LIKENESS = 0.7
+"""How like a known word another must be (difflib's ratio) to be taken for a slip."""
+
+_EXAMPLES = """examples:
+  neuron-model run -- neuron-ls                       a model for one command
+  neuron-model start --scenario two-tenants           a model that stays, on your default socket
+  neuron-model status --follow                        tokens/s, memory, busiest core, once a second
+  neuron-model start --stepped                        its time moves by `advance` only:
+  neuron-model advance 1h
+  neuron-model check my-host.toml                     is this scenario correct?
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Failure(message.removeprefix("argument "), f"see `{self.prog} --help`", USAGE)
+
+
+class _Verb(NamedTuple):
+    """What `help` says, what parses its options, and the function that does it, imported only then."""
+
+    help: str
+    function: str
+    options: Callable[[_Parser], None]
+    examples: tuple[tuple[str, str], ...]
+
+
+def parse(arguments: list[str]) -> tuple[str, Any]:
+    """The function to call, as `module:name`, and its options; raises Failure for what cannot be understood."""
+    if not arguments:
+        raise Failure("what shall it do? give a verb", _verbs_hint(), USAGE)
+    if arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"):
+        raise Failure(f"the verb comes first, found {arguments[0]!r}", _verbs_hint(), USAGE)
+    if not arguments[0].startswith("-") and arguments[0] not in _VERBS:
+        raise Failure(f"there is no verb {arguments[0]!r}{_nearest(arguments[0], _VERBS)}", _verbs_hint(), USAGE)
+    parser, named = _parsers(arguments[0])
+    options, left = parser.parse_known_args(arguments)
+    if left:
+        known = re.findall(r"--[a-z-]+", named.format_usage())
+        raise Failure(
+            f"{options.verb} does not take {left[0]!r}{_nearest(left[0], known)}",
+            f"see `neuron-model {options.verb} --help`",
+            USAGE,
+        )
+    if "socket" in options:
+        options.socket = os.path.abspath(options.socket)
+    return _VERBS[options.verb].function, options
+
+
+def _verbs_hint() -> str:
+    return f"verbs: {', '.join(_VERBS)}; see `neuron-model --help`"
+
+
+def _nearest(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=_LIKENESS)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _parsers(named: str) -> tuple[_Parser, _Parser]:
+    """The parser of everything and that of the named verb, the only one whose options are known."""
+    parser = _Parser(
+        prog="neuron-model",
+        description="A simulated AWS Neuron host for the neurontools to read.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    chosen = parser
+    for name, verb in _VERBS.items():
+        width = max(len(command) for command, _ in verb.examples)
+        lines = [f"  neuron-model {command:<{width}}  {meaning}".rstrip() for command, meaning in verb.examples]
+        added = verbs.add_parser(
+            name,
+            help=verb.help,
+            description=f"{verb.help[0].upper()}{verb.help[1:]}.",
+            epilog="\n".join(["examples:", *lines]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if name == named:
+            verb.options(added)
+            chosen = added
+    return parser, chosen
+
+
+def _named_socket() -> str:
+    """The socket of the model that `run` started around us, else the user's default."""
+    kind, _, path = os.environ.get("NEURONTOOLS_SOURCE", "").partition(":")
+    return path if kind == "model" and path else default_socket_path()
+
+
+def _socket(parser: _Parser) -> None:
+    parser.add_argument(
+        "--socket",
+        default=_named_socket(),
+        metavar="PATH",
+        help="the model's socket (default: that of NEURONTOOLS_SOURCE, else yours: %(default)s)",
+    )
+
+
+def _scenario(parser: _Parser) -> None:
+    parser.add_argument(
+        "--scenario", default=DEFAULT_SCENARIO, metavar="NAME|FILE", help="what runs on the host (default: %(default)s)"
+    )
+    parser.add_argument("--instance", metavar="TYPE", help="another instance type than the scenario's")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="another seed than the scenario's")
+    pace = parser.add_mutually_exclusive_group()
+    pace.add_argument(
+        "--stepped", dest="speed", action="store_const", const=0.0, help="time moves by `neuron-model advance` only"
+    )
+    pace.add_argument("--speed", type=_speed, metavar="K", help="K times as fast as real time (default: 1)")
+    parser.set_defaults(restore=None, speed=1.0)
+
+
+def _background(parser: _Parser) -> None:
+    parser.add_argument("--foreground", action="store_true", help="stay in this terminal until interrupted")
+    parser.add_argument("--parent-fd", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+
+
+def _run(parser: _Parser) -> None:
+    _scenario(parser)
+    parser.add_argument(
+        "command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run; its exit code is run's own"
+    )
+
+
+def _start(parser: _Parser) -> None:
+    _scenario(parser)
+    _socket(parser)
+    _background(parser)
+    parser.add_argument("--restore", help=argparse.SUPPRESS)
+
+
+def _restore(parser: _Parser) -> None:
+    parser.add_argument("restore", metavar="FILE", help="what `neuron-model save` wrote")
+    parser.set_defaults(scenario=DEFAULT_SCENARIO, instance=None, seed=None)
+    parser.add_argument(
+        "--speed", type=_speed, default=0.0, metavar="K", help="0 (stepped, the default) or K times real time"
+    )
+    _socket(parser)
+    _background(parser)
+
+
+def _status(parser: _Parser) -> None:
+    _socket(parser)
+    parser.add_argument("--follow", action="store_true", help="a line a second until interrupted")
+    parser.add_argument("--for", dest="for_", metavar="DURATION", help="with --follow: end after this long (30s, 5m)")
+    parser.add_argument("--json", action="store_true", help="the facts as one line of JSON")
+
+
+def _advance(parser: _Parser) -> None:
+    _socket(parser)
+    parser.add_argument("duration", metavar="DURATION", help="how far: 500ms, 30s, 1h30m, 7d")
+
+
+def _save(parser: _Parser) -> None:
+    _socket(parser)
+    parser.add_argument("file", metavar="FILE", help="where to; a file that is there is replaced")
+
+
+def _scenarios(parser: _Parser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="print this one, as a start for your own")
+
+
+def _check(parser: _Parser) -> None:
+    parser.add_argument("scenario", metavar="NAME|FILE", help="one that comes with the program, or a TOML file")
+    parser.add_argument("--instance", metavar="TYPE", help="on this instance type instead of its own")
+
+
+def _calibration(parser: _Parser) -> None:
+    # here, because its module loads the cost model, which no other verb's options need
+    from device_model.commands.calibration import add_arguments
+
+    add_arguments(parser)
+
+
+def _plan(parser: _Parser) -> None:
+    from device_model.commands.plan import add_arguments
+
+    add_arguments(parser)
+
+
+_VERBS = {
+    "run": _Verb(
+        "start a model, run a command with it, stop it",
+        "device_model.commands.run:run",
+        _run,
+        (
+            ("run -- neuron-ls", "on the default scenario"),
+            ("run --scenario two-tenants -- bash", "a shell in which all tools see the model"),
+            ("run --speed 60 -- neuron-model status --follow", "a minute of the model's time a second"),
+        ),
+    ),
+    "start": _Verb(
+        "start a model that stays",
+        "device_model.commands.verbs:start",
+        _start,
+        (
+            ("start", "in the background, on your default socket"),
+            ("start --scenario idle --instance inf2.xlarge", "another scenario, another host"),
+            ("start --stepped --seed 7", "repeatable to the byte: time moves by `advance` only"),
+        ),
+    ),
+    "restore": _Verb(
+        "start a model from a file that save wrote",
+        "device_model.commands.verbs:start",
+        _restore,
+        (
+            ("restore state.json", "time stands still where it was saved"),
+            ("restore state.json --speed 1", "it goes on"),
+        ),
+    ),
+    "status": _Verb(
+        "say what the model is and does",
+        "device_model.commands.status:status",
+        _status,
+        (
+            ("status", ""),
+            ("status --follow --for 30s", "a line a second, thirty of them"),
+            ("status --json", "for scripts"),
+        ),
+    ),
+    "stop": _Verb(
+        "end the model",
+        "device_model.commands.verbs:stop",
+        _socket,
+        (("stop", "returns when it is gone"), ("stop --socket /tmp/other.sock", "the one that listens there")),
+    ),
+    "advance": _Verb(
+        "move the model's time on",
+        "device_model.commands.verbs:advance",
+        _advance,
+        (("advance 90s", "returns when the model is there"), ("advance 1d", "others may look on the way")),
+    ),
+    "save": _Verb(
+        "write the model to a file",
+        "device_model.commands.verbs:save",
+        _save,
+        (("save state.json", "a small file; `neuron-model restore state.json` starts from there"),),
+    ),
+    "scenarios": _Verb(
+        "list the scenarios that come with the program, or print one",
+        "device_model.commands.verbs:scenarios",
+        _scenarios,
+        (("scenarios", "all of them"), ("scenarios opt-30b > my-host.toml", "a start for your own")),
+    ),
+    "check": _Verb(
+        "say whether a scenario is correct, and fits on its instance type",
+        "device_model.commands.verbs:check",
+        _check,
+        (
+            ("check my-host.toml", "before you start it"),
+            ("check opt-30b --instance inf2.24xlarge", "does it fit there?"),
+        ),
+    ),
+    "plan": _Verb(
+        "say whether a model fits on an instance type, and how fast it will be",
+        "device_model.commands.plan:plan",
+        _plan,
+        (
+            ("plan --model opt-66b", "on an inf2.48xlarge, BF16"),
+            ("plan --model Llama-2-70b --instance trn1.32xlarge --dtype all --batch 1,8", "every data type"),
+            ("plan --talk", "the Inferentia2 launch figures, predicted"),
+        ),
+    ),
+    "calibration": _Verb(
+        "show how well the cost model predicts published runs",
+        "device_model.commands.calibration:calibration",
+        _calibration,
+        (
+            ("calibration", "the rows that came with the program"),
+            ("calibration --rows mine.csv --json", "your own rows, in the same columns"),
+            ("calibration --fit", "constants fitted anew, as TOML"),
+        ),
+    ),
+}
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= _MAX_SEED):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {_MAX_SEED}, found {text!r:.40}")
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= _MAX_SPEED:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 (stepped) to {_MAX_SPEED:.0f}, found {text!r:.40}")
+    return value

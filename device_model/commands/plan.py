@@ -1,0 +1,212 @@
+"""`neuron-model plan`: will a model fit on an instance, how fast will it be, and how far to trust that."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+from device_model.commands.failure import USAGE, Failure, of_system
+from device_model.launch_talk import claims
+from device_model.plan import GROUPS, RUNTIME, Answer, DegreeError, Question, check_degree
+from device_model.plan import plan as answers
+from device_model.workloads.datatypes import DATA_TYPES, DataType, DataTypeError, data_type_for, data_types_of, label_of
+from device_model.workloads.families import ModelShape
+from device_model.workloads.huggingface import ConfigError, shape_from_config
+from device_model.workloads.shapes import UnknownModelError, shape_for
+from neurontools.hardware.instances import Instance, chip_of, lookup
+from neurontools.units import format_bytes
+
+UNKNOWN = "–"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("--model", metavar="NAME|FILE", help="a model's name, or the path of its config.json")
+    parser.add_argument("--instance", metavar="TYPE", default="inf2.48xlarge", help="instance type (%(default)s)")
+    parser.add_argument("--dtype", metavar="TYPE", default="bf16", help="bf16, int8, … or all (%(default)s)")
+    parser.add_argument("--batch", metavar="N,N", default="1,8,32", help="sequences in a batch (%(default)s)")
+    parser.add_argument(
+        "--tp", metavar="auto|N,N", default="auto",
+        help="NeuronCores per replica; auto: the fewest on which it fits, and all of the instance",
+    )  # fmt: skip
+    parser.add_argument("--context", metavar="N", default="2048", help="longest sequence in tokens (%(default)s)")
+    parser.add_argument("--prompt", metavar="N", help="prompt in tokens (half the context)")
+    parser.add_argument("--json", action="store_true", help="the answers as JSON")
+    parser.add_argument("--talk", action="store_true", help="the Inferentia2 launch talk's claims beside predictions")
+
+
+def plan(options: Any) -> int:
+    """Prints a row for every data type, degree and batch. Raises Failure."""
+    if options.talk:
+        return _talk(options.json)
+    if options.model is None:
+        raise Failure("plan needs --model NAME or --talk", "for example: neuron-model plan --model opt-66b", USAGE)
+    shape, instance = _shape(options.model), _instance(options.instance)
+    if shape.kind == "decoder" and _count(options.context, "--context") < 2:
+        raise Failure("--context: expected at least 2 tokens, a prompt and an answer", "", USAGE)
+    context = min(_count(options.context, "--context"), shape.max_context)
+    prompt = max(1, context // 2) if options.prompt is None else _count(options.prompt, "--prompt")
+    if shape.kind == "encoder":
+        prompt = context
+    elif prompt >= context:
+        raise Failure(f"--prompt: expected less than the context of {context} tokens, found {prompt}", "", USAGE)
+    types = _data_types(options.dtype, instance)
+    degrees = None if options.tp == "auto" else [_count(text, "--tp") for text in options.tp.split(",")]
+    batches = [_count(text, "--batch") for text in options.batch.split(",")]
+    try:
+        for degree in degrees or ():
+            check_degree(degree, instance)
+    except DegreeError as error:
+        raise Failure(str(error), "", USAGE) from None
+    question = Question(shape, instance, types[0], 1, batches[0], context, prompt)
+    found = answers(question, types, degrees, batches)
+    if options.json:
+        print(json.dumps({"model": _model(question), "plan": [_document(row) for row in found]}, indent=1))
+    else:
+        _print(question, found)
+    return 0
+
+
+def _shape(name: str) -> ModelShape:
+    try:
+        if name.endswith(".json"):
+            return shape_from_config(name)
+        return shape_for(name)
+    except UnknownModelError as error:
+        raise Failure(str(error), "or give the path of the model's config.json", USAGE) from None
+    except ConfigError as error:
+        raise Failure(str(error), "", USAGE) from None
+    except OSError as error:
+        raise of_system("cannot read", name, error) from None
+
+
+def _instance(name: str) -> Instance:
+    try:
+        return lookup(name)
+    except KeyError as error:
+        raise Failure(str(error.args[0]), "", USAGE) from None
+
+
+def _data_types(name: str, instance: Instance) -> list[DataType]:
+    chip = chip_of(instance)
+    if name == "all":
+        return [DATA_TYPES[known] for known in data_types_of(chip)]
+    try:
+        return [data_type_for(part.strip(), chip) for part in name.split(",")]
+    except DataTypeError as error:
+        raise Failure(str(error), "", USAGE) from None
+
+
+def _count(text: str, option: str) -> int:
+    if not text.strip().isdecimal() or not 1 <= int(text) <= 10_000_000:
+        raise Failure(f"{option}: expected a whole number from 1 to 10000000, found {text!r}", "", USAGE)
+    return int(text)
+
+
+def _model(question: Question) -> dict[str, Any]:
+    shape = question.shape
+    return {
+        "name": shape.name, "kind": shape.kind, "parameters": shape.parameters, "layers": shape.layers,
+        "instance": question.instance.name, "context": question.context, "prompt": question.prompt,
+    }  # fmt: skip
+
+
+def _document(row: Answer) -> dict[str, Any]:
+    asked, memory, speed, trust = row
+    return {
+        "dtype": asked.data_type.name,
+        "tp": asked.degree,
+        "batch": asked.batch,
+        "memory": {
+            "per_core_bytes": dict(memory.per_core),
+            "cores_per_bank": memory.cores_per_bank,
+            "bank_needed_bytes": memory.needed_bytes,
+            "bank_bytes": memory.bank_bytes,
+        },
+        "fits": memory.fits,
+        "spare_bytes": memory.spare_bytes,
+        "replicas": speed.replicas,
+        "per_second": speed.per_second,
+        "step_ms": speed.step_seconds * 1e3,
+        "first_token_ms": None if speed.first_token_seconds is None else speed.first_token_seconds * 1e3,
+        "bound": speed.bound,
+        "trust": {
+            "standing": "extrapolated" if trust.extrapolated else "calibrated",
+            "reasons": list(trust.reasons),
+            "leave_one_model_out": {"median": trust.median, "p90": trust.p90},
+        },
+    }
+
+
+_Column = tuple[str, int, Callable[[Answer], str]]
+
+
+def _bytes(size: int) -> str:
+    return format_bytes(size, 1)
+
+
+def _fits(row: Answer) -> str:
+    memory = row.memory
+    return f"{_bytes(memory.spare_bytes)} free" if memory.fits else f"NO: {_bytes(-memory.spare_bytes)} short"
+
+
+def _first(row: Answer) -> str:
+    seconds = row.speed.first_token_seconds
+    return UNKNOWN if seconds is None else f"{seconds * 1e3:.0f}"
+
+
+_COLUMNS: tuple[_Column, ...] = (
+    ("DTYPE", 6, lambda row: label_of(row.question.data_type, chip_of(row.question.instance))),
+    ("TP", 3, lambda row: str(row.question.degree)),
+    ("BATCH", 5, lambda row: str(row.question.batch)),
+    ("CONSTANTS", 9, lambda row: _bytes(row.memory.per_core[GROUPS["constants"]])),
+    ("KV", 9, lambda row: _bytes(row.memory.per_core[GROUPS["tensors"]])),
+    ("SCRATCH", 9, lambda row: _bytes(row.memory.per_core[GROUPS["model_shared_scratchpad"]])),
+    ("CODE", 9, lambda row: _bytes(row.memory.per_core[GROUPS["model_code"]])),
+    ("RUNTIME", 9, lambda row: _bytes(row.memory.per_core[RUNTIME])),
+    ("BANK", 9, lambda row: _bytes(row.memory.needed_bytes)),
+    ("FITS", 18, _fits),
+    ("REPLICAS", 8, lambda row: str(row.speed.replicas)),
+    ("PER S", 8, lambda row: f"{row.speed.per_second:.1f}"),
+    ("STEP MS", 8, lambda row: f"{row.speed.step_seconds * 1e3:.2f}"),
+    ("TTFT MS", 7, _first),
+    ("BOUND", 12, lambda row: row.speed.bound),
+    ("TRUST", 12, lambda row: "extrapolated" if row.trust.extrapolated else "calibrated"),
+)
+
+
+def _print(question: Question, rows: list[Answer]) -> None:
+    shape, what = question.shape, "tokens" if question.shape.kind == "decoder" else "sequences"
+    print(
+        f"{shape.name}: {shape.parameters / 1e9:.2f} billion parameters, {shape.layers} layers, on "
+        f"{question.instance.name}; prompt {question.prompt}, context {question.context}\n"
+    )
+    print(" ".join(f"{title:<{width}}" for title, width, _ in _COLUMNS).rstrip())
+    for row in rows:
+        print(" ".join(f"{show(row):<{width}}" for _, width, show in _COLUMNS).rstrip())
+    median, p90 = rows[0].trust.median, rows[0].trust.p90
+    print(
+        f"\nConstants to runtime: bytes on each core; bank: all that its fullest memory bank holds, of "
+        f"{_bytes(rows[0].memory.bank_bytes)}."
+        f"\nPer s: {what} of all replicas with full batches, also where the model does not fit."
+        f"\nCalibrated: error {100 * median:.0f} % in the median, {100 * p90:.0f} % at the 90th percentile, leaving "
+        "the model out of the fit; time to first token 20 to 60 %."
+    )
+    for reason in dict.fromkeys(reason for row in rows for reason in row.trust.reasons):
+        print(f"Extrapolated: {reason}.")
+
+
+def _talk(as_json: bool) -> int:
+    rows = claims()
+    if as_json:
+        print(json.dumps({"claims": [{**row._asdict(), "error": row.error} for row in rows]}, indent=1))
+        return 0
+    width = max(len(row.claim) for row in rows)
+    print(f"{'CLAIM':<{width}} {'CLAIMED':>8} {'HERE':>8} {'UNIT':<10} {'ERROR':>7}  {'STANDING':<13} NOTE")
+    for row in rows:
+        claimed, here = (UNKNOWN if value is None else f"{value:.4g}" for value in (row.claimed, row.predicted))
+        error = UNKNOWN if row.error is None else f"{100 * row.error:+.1f}%"
+        print(f"{row.claim:<{width}} {claimed:>8} {here:>8} {row.unit:<10} {error:>7}  {row.standing:<13} {row.note}")
+    return 0

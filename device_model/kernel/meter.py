@@ -1,0 +1,127 @@
+"""Counting without ticks: integer totals that grow along a straight line while identical steps run in a row."""
+
+from collections import deque
+from typing import NamedTuple
+
+
+class Run(NamedTuple):
+    """`steps` identical steps of `step_ns` each from `start_ns` on; each adds `per_step` to the totals.
+
+    A step that completes is credited with `credit_ns` as one execution; 0 marks work that is none (loading).
+    """
+
+    start_ns: int
+    step_ns: int
+    steps: int
+    per_step: tuple[int, ...]
+    credit_ns: int = 0
+
+    @property
+    def end_ns(self) -> int:
+        """When the last step ends."""
+        return self.start_ns + self.step_ns * self.steps
+
+    def elapsed_ns(self, time_ns: int) -> int:
+        """Time spent in this run by `time_ns`, at most its length."""
+        elapsed, length = time_ns - self.start_ns, self.step_ns * self.steps
+        return 0 if elapsed < 0 else elapsed if elapsed < length else length
+
+    def steps_done(self, time_ns: int) -> int:
+        """Steps completed by `time_ns`."""
+        return self.elapsed_ns(time_ns) // self.step_ns
+
+    def boundary_after(self, time_ns: int) -> int:
+        """End of the step that is under way at `time_ns`; `time_ns` itself if it is such an end."""
+        return self.start_ns - (self.start_ns - min(time_ns, self.end_ns)) // self.step_ns * self.step_ns
+
+
+class Stretch(NamedTuple):
+    """A time over which equal steps ran, the last of them perhaps not to its end."""
+
+    start_ns: int
+    end_ns: int
+    step_ns: int
+    per_step: tuple[int, ...]
+
+
+class Credit(NamedTuple):
+    """What is credited when executions complete: how many, and their time in ns."""
+
+    executions: int = 0
+    time_ns: int = 0
+
+
+class Meter:
+    """Totals of a fixed set of quantities. Reading is pure; start, cut and finish are the only changes.
+
+    What ran in the last `keep_ns` is remembered, for what looks at shapes over time.
+    """
+
+    def __init__(self, width: int, keep_ns: int) -> None:
+        self._done = (0,) * width
+        self._credit = Credit()
+        self._keep_ns = keep_ns
+        self._last_read: tuple[int, tuple[int, ...]] = (-1, self._done)
+        self._history: deque[Stretch] = deque()
+        self._last_executed: Run | None = None
+        self.run: Run | None = None
+
+    def start(self, run: Run) -> None:
+        """Begins a run; the one before must have been finished."""
+        if self.run is not None:
+            raise RuntimeError("a run is under way")
+        self._change(run)
+
+    def _change(self, run: Run | None) -> None:
+        self.run = run
+        self._last_read = (-1, self._done)
+
+    def cut(self, end_ns: int) -> None:
+        """Shortens the run under way so that it ends at `end_ns`, an end of one of its steps."""
+        if self.run is not None:
+            self._change(self.run._replace(steps=self.run.steps_done(end_ns)))
+
+    def finish(self, time_ns: int) -> None:
+        """Ends the run under way at `time_ns`; a step that is not complete counts by its share of time."""
+        run = self.run
+        if run is None:
+            return
+        self._done = self.read(time_ns)
+        if run.credit_ns and run.steps_done(time_ns):
+            self._credit, self._last_executed = self.credit(time_ns), run
+        self._change(None)
+        history = self._history
+        while history and history[0].end_ns < time_ns - self._keep_ns:
+            history.popleft()
+        if time_ns > run.start_ns:
+            history.append(Stretch(run.start_ns, min(time_ns, run.end_ns), run.step_ns, run.per_step))
+
+    def read(self, time_ns: int) -> tuple[int, ...]:
+        """The totals at `time_ns`, which is not before the last change."""
+        run = self.run
+        if run is None:
+            return self._done
+        if self._last_read[0] != time_ns:
+            elapsed, step_ns = run.elapsed_ns(time_ns), run.step_ns
+            totals = [done + amount * elapsed // step_ns for done, amount in zip(self._done, run.per_step, strict=True)]
+            self._last_read = (time_ns, tuple(totals))
+        return self._last_read[1]
+
+    def stretches(self) -> list[Stretch]:
+        """What is remembered, in order, with the run under way to its planned end."""
+        run = self.run
+        under_way = [] if run is None else [Stretch(run.start_ns, run.end_ns, run.step_ns, run.per_step)]
+        return [*self._history, *under_way]
+
+    def last_step(self, time_ns: int) -> Run | None:
+        """The run in which an execution was last completed by `time_ns`."""
+        run = self.run
+        return run if run is not None and run.credit_ns and run.steps_done(time_ns) else self._last_executed
+
+    def credit(self, time_ns: int) -> Credit:
+        """Executions completed by `time_ns` and the time that they took."""
+        run, credit = self.run, self._credit
+        if run is None or not run.credit_ns:
+            return credit
+        steps = run.steps_done(time_ns)
+        return Credit(credit.executions + steps, credit.time_ns + steps * run.credit_ns)

@@ -1,0 +1,70 @@
+"""One simulated Neuron device: cores, memory banks, the driver's accounting of them, and its error counters."""
+
+from typing import NamedTuple
+
+from device_model.machine.activity import NS_PER_MINUTE, Lockstep
+from device_model.machine.core import Core
+from device_model.machine.hbm import RESERVED_BYTES, Bank, Chunk, Owner
+from device_model.machine.ledger import Ledger
+from device_model.machine.power import Workers
+from neurontools.hardware.chips import Chip, banks_of_core, cores_of_bank
+
+ECC_COUNTERS = (
+    "mem_ecc_corrected",
+    "mem_ecc_uncorrected",
+    "mem_ecc_repairable_uncorrected",
+    "sram_ecc_corrected",
+    "sram_ecc_uncorrected",
+)
+
+
+class _Worker(NamedTuple):
+    group: Lockstep
+    share: float
+    until_ns: int | None
+
+
+class Device:
+    """A device whose cores are numbered over the node from `first_core` on."""
+
+    def __init__(self, index: int, chip: Chip, first_core: int, serial_number: str) -> None:
+        self.index = index
+        self.chip = chip
+        self.serial_number = serial_number
+        self.banks = [Bank(i, chip.bank_bytes) for i in range(chip.banks)]
+        self.cores = [Core(first_core + i, index, i, banks_of_core(chip, i)[0]) for i in range(chip.cores)]
+        self.ledger = Ledger(chip.cores)
+        self.ecc = dict.fromkeys(ECC_COUNTERS, 0)
+        self._workers: list[_Worker] = []
+        for bank in self.banks:
+            self.ledger.allocate_device(cores_of_bank(chip, bank.index)[0], "driver_memory", RESERVED_BYTES)
+
+    def allocate(self, size: int, owner: Owner, from_top: bool = False) -> Chunk:
+        """Takes memory from the bank of the owner's core; raises OutOfMemory."""
+        chunk = self.banks[self.cores[owner.core].bank].allocate(size, owner, from_top)
+        self.ledger.allocate_device(owner.core, owner.category, chunk.size)
+        return chunk
+
+    def free(self, chunk: Chunk) -> None:
+        """Gives one block back."""
+        self.banks[self.cores[chunk.owner.core].bank].free(chunk)
+        self.ledger.free_device(chunk.owner.core, chunk.owner.category, chunk.size)
+
+    def chunks_of(self, pid: int) -> list[Chunk]:
+        """What a process holds on this device, in order of bank and address."""
+        return [chunk for bank in self.banks for chunk in bank.chunks() if chunk.owner.pid == pid]
+
+    def begin_work(self, group: Lockstep, time_ns: int) -> None:
+        """The group's cores on this device draw power from now on."""
+        recent = time_ns - 2 * NS_PER_MINUTE
+        self._workers = [w for w in self._workers if w.until_ns is None or w.until_ns >= recent]
+        mine = sum(core.number in group.cores for core in self.cores)
+        self._workers.append(_Worker(group, mine / len(self.cores), None))
+
+    def end_work(self, group: Lockstep, time_ns: int) -> None:
+        """The group has left; its share of the running minute is kept."""
+        self._workers = [w._replace(until_ns=time_ns) if w.group is group else w for w in self._workers]
+
+    def workers(self) -> Workers:
+        """The groups that have worked here in the last minutes."""
+        return tuple((worker.group, worker.share) for worker in self._workers)

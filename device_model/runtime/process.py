@@ -1,0 +1,89 @@
+"""One process with a Neuron runtime: who it is, what it holds, and what it has counted."""
+
+from typing import NamedTuple
+
+from device_model.machine.activity import Lockstep
+from device_model.machine.core import Core
+from device_model.runtime.loading import ModelImage
+from neurontools.schema.histogram import Histogram, bucket_of
+
+OUTCOMES = (
+    "completed",
+    "completed_with_err",
+    "completed_with_num_err",
+    "timed_out",
+    "incorrect_input",
+    "failed_to_queue",
+)
+ERROR_KINDS = ("generic", "numerical", "transient", "model", "runtime", "hardware")
+
+
+class Identity(NamedTuple):
+    """How a process is known to people: `name` is its unique name in the scenario, `tag` its NEURON_PROCESS_TAG."""
+
+    name: str
+    tag: str
+    user: str
+    command: str
+
+
+class Durations:
+    """A latency distribution that is being recorded."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+        self._sum_ns = 0
+        self._recorded: Histogram | None = Histogram()
+
+    def add(self, duration_ns: int, times: int = 1) -> None:
+        """Records a duration in ns, `times` times."""
+        bucket = bucket_of(duration_ns)
+        if bucket in self._counts:
+            self._counts[bucket] += times
+        else:
+            self._counts = _in_order({**self._counts, bucket: times})
+        self._sum_ns += duration_ns * times
+        self._recorded = None
+
+    def reading(self, duration_ns: int = 0, times: int = 0) -> Histogram:
+        """What is recorded, with `times` times `duration_ns` that are complete but not recorded yet."""
+        if times:
+            bucket = bucket_of(duration_ns)
+            counts = {**self._counts, bucket: self._counts.get(bucket, 0) + times}
+            return Histogram(counts=_in_order(counts), sum_ns=self._sum_ns + duration_ns * times)
+        if self._recorded is None:
+            self._recorded = Histogram(counts=dict(self._counts), sum_ns=self._sum_ns)
+        return self._recorded
+
+
+def _in_order(counts: dict[int, int]) -> dict[int, int]:
+    return dict(sorted(counts.items()))
+
+
+class LoadedModel(NamedTuple):
+    """A model in device memory. `model_id` is the runtime's number for it, `device_bytes` the image's, by category."""
+
+    model_id: int
+    uuid: str
+    image: ModelImage
+    device_bytes: dict[str, int]
+
+
+class Process:
+    """A process and its cores, from its start to its end. (pid, started_ns) identifies it."""
+
+    def __init__(self, pid: int, started_ns: int, identity: Identity, cores: tuple[Core, ...], group: Lockstep) -> None:
+        self.pid = pid
+        self.started_ns = started_ns
+        self.identity = identity
+        self.cores = cores
+        self.devices = sorted({core.device for core in cores})
+        self.group = group
+        self.memory: dict[int, dict[str, int]] = {core.number: {} for core in cores}
+        self.model: LoadedModel | None = None
+        self.models_loaded = 0
+        self.alive = True
+        self.outcomes = dict.fromkeys(OUTCOMES, 0)
+        self.errors = dict.fromkeys(ERROR_KINDS, 0)
+        self.latency_total = Durations()
+        self.latency_device = Durations()

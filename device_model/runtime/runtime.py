@@ -1,0 +1,228 @@
+"""The runtime's life on a node: processes start and lock cores, load models, execute, and end without a trace."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from device_model.kernel.chance import Chance
+from device_model.kernel.meter import Run
+from device_model.kernel.queue import EventQueue, Order, Ticket
+from device_model.machine.activity import Activity
+from device_model.machine.core import Core
+from device_model.machine.node import Node
+from device_model.runtime import log, memory
+from device_model.runtime.eventlog import EventLog
+from device_model.runtime.execution import StepWork, activity_of, device_ns
+from device_model.runtime.loading import (
+    LOAD_BYTES_PER_S,
+    LOAD_SYSTEM_SHARE,
+    LOAD_USER_SHARE,
+    ModelImage,
+    Piece,
+    base_pieces,
+)
+from device_model.runtime.process import Identity, LoadedModel, Process
+from neurontools.hardware.chips import cores_of_bank
+from neurontools.schema.events import PROCESS_END, PROCESS_START, RUNTIME_LOG
+
+RUNTIME_VERSION = "2.31.24"
+"""What the simulated processes report as the version of their runtime (assumed)."""
+
+FIRST_PID, PID_STEP = 4096, 61
+"""Process numbers lie a little apart, as on a host where other programs start too."""
+
+FIRST_MODEL_ID = 10001
+
+Loaded = Callable[[int], None]
+"""Called with the time in ns when a model has been loaded."""
+
+Executed = Callable[[int, int], None]
+"""Called with the time in ns and the number of executions when they have ended."""
+
+
+class Execution(NamedTuple):
+    """Identical steps under way in a process, each credited with its time on the device."""
+
+    run: Run
+    ticket: Ticket
+    done: Executed
+
+
+class VcpuUse(NamedTuple):
+    """Host time of one process, alive or ended; one thread for each of its cores carries an equal part."""
+
+    threads: tuple[int, ...]
+    used: Activity
+
+
+class Runtime:
+    """All Neuron processes of a node. Times are the model's, in ns."""
+
+    def __init__(self, node: Node, queue: EventQueue, chance: Chance, events: EventLog) -> None:
+        self.node = node
+        self.queue = queue
+        self.chance = chance
+        self.events = events
+        self.processes: dict[int, Process] = {}
+        self._executions: dict[int, Execution] = {}
+        self._loading: dict[int, list[Ticket]] = {}
+        self._ended: list[VcpuUse] = []
+        self._started = 0
+
+    def start(self, time_ns: int, identity: Identity, cores: tuple[Core, ...]) -> Process | None:
+        """A process starts and locks its cores; None when it ended at once, after the runtime has logged why."""
+        pid = FIRST_PID + PID_STEP * self._started
+        self._started += 1
+        self._event(time_ns, PROCESS_START, identity.command, pid)
+        if any(core.holder is not None for core in cores):
+            cores[0].count("resource_nc_error")
+            first, last = (core.number // self.node.logical_neuroncore_config for core in (cores[0], cores[-1]))
+            self._log(time_ns, log.core_conflict(time_ns, pid, first, last), pid, cores[0])
+            self._event(time_ns, PROCESS_END, f"{identity.command}: exit status 1", pid)
+            return None
+        for core in cores:
+            core.holder = pid
+        process = Process(pid, time_ns, identity, cores, self.node.begin_work(cores, time_ns))
+        self.processes[pid] = process
+        memory.open_devices(self.node, process)
+        return process if self._take(time_ns, process, base_pieces(), "") else None
+
+    def load(self, time_ns: int, process: Process, image: ModelImage, done: Loaded) -> None:
+        """Loads a model layer by layer; `done` is called when it can be executed, unless memory runs out before.
+
+        Each layer's memory is taken before its weights are written.
+        """
+        layer = (Piece("constants", "model constants", image.layer_bytes),)
+        if not self._take(time_ns, process, (*image.fixed, *layer), image.name):
+            return
+        run = _load_run(time_ns, process, image)
+        process.group.meter.start(run)
+
+        def next_layer(now_ns: int) -> None:
+            self._take(now_ns, process, layer, image.name)
+
+        def written(now_ns: int) -> None:
+            if self._take(now_ns, process, image.last, image.name):
+                process.group.meter.finish(now_ns)
+                self._loading.pop(process.pid)
+                self._loaded(process, image)
+                done(now_ns)
+
+        actions = [next_layer] * (image.layers - 1) + [written]
+        self._loading[process.pid] = [
+            self.queue.schedule(time_ns + run.step_ns * (i + 1), Order.ALLOCATION, process.identity.name, action)
+            for i, action in enumerate(actions)
+        ]
+
+    def unload(self, process: Process) -> None:
+        """Releases the memory of the process's model; the process keeps its cores."""
+        if process.model is not None:
+            memory.release(self.node, process, process.model.image.name)
+            process.model = None
+
+    def execute(self, time_ns: int, process: Process, work: StepWork, steps: int, done: Executed) -> None:
+        """Runs `steps` identical executions one after another; `done` is called when the last has ended."""
+        per_step = activity_of(work, len(process.cores), len(process.devices))
+        run = Run(time_ns, work.duration_ns, steps, per_step, device_ns(work.duration_ns))
+        process.group.meter.start(run)
+        self._await(process, run, done)
+
+    def cut(self, time_ns: int, process: Process) -> None:
+        """Lets the executions under way end with the one that is under way at `time_ns`."""
+        execution = self._executions.get(process.pid)
+        if execution is None:
+            return
+        end_ns = max(execution.run.boundary_after(time_ns), execution.run.start_ns + execution.run.step_ns)
+        if end_ns < execution.run.end_ns:
+            execution.ticket.cancel()
+            process.group.meter.cut(end_ns)
+            run = execution.run._replace(steps=execution.run.steps_done(end_ns))
+            self._await(process, run, execution.done)
+
+    def under_way(self, process: Process) -> Execution | None:
+        """The executions that the process is in the middle of."""
+        return self._executions.get(process.pid)
+
+    def vcpu_use(self, time_ns: int) -> list[VcpuUse]:
+        """What every process since boot has used of the host's vCPUs."""
+        groups = [process.group for process in self.processes.values()]
+        return self._ended + [VcpuUse(group.cores, group.read(time_ns)) for group in groups]
+
+    def end(self, time_ns: int, process: Process, how: str) -> None:
+        """The process ends: its memory is released exactly, its cores are free, what they counted stays."""
+        for ticket in self._loading.pop(process.pid, []):
+            ticket.cancel()
+        execution = self._executions.pop(process.pid, None)
+        if execution is not None:
+            execution.ticket.cancel()
+        self.node.end_work(process.group, time_ns)
+        self._ended.append(VcpuUse(process.group.cores, process.group.read(time_ns)))
+        memory.release(self.node, process)
+        memory.close_devices(self.node, process)
+        for core in process.cores:
+            core.holder = None
+        process.alive = False
+        del self.processes[process.pid]
+        self._event(time_ns, PROCESS_END, f"{process.identity.command}: {how}", process.pid)
+
+    def _await(self, process: Process, run: Run, done: Executed) -> None:
+        def finished(now_ns: int) -> None:
+            del self._executions[process.pid]
+            process.latency_total.add(run.step_ns, run.steps)
+            process.latency_device.add(run.credit_ns, run.steps)
+            process.group.meter.finish(now_ns)
+            done(now_ns, run.steps)
+
+        ticket = self.queue.schedule(run.end_ns, Order.COMPLETION, process.identity.name, finished)
+        self._executions[process.pid] = Execution(run, ticket, done)
+
+    def _take(self, time_ns: int, process: Process, pieces: tuple[Piece, ...], model: str) -> bool:
+        try:
+            memory.take(self.node, process, pieces, model)
+        except memory.NoMemory as refusal:
+            self._out_of_memory(time_ns, process, refusal)
+            return False
+        return True
+
+    def _out_of_memory(self, time_ns: int, process: Process, refusal: memory.NoMemory) -> None:
+        core, node = refusal.core, self.node
+        mine = node.devices[core.device].chunks_of(process.pid)
+        chunks = [chunk for chunk in mine if node.devices[core.device].cores[chunk.owner.core].bank == core.bank]
+        sharing = cores_of_bank(node.chip, core.bank)
+        request = log.Request(process.pid, core.device, core.index, refusal.piece.size, refusal.piece.usage)
+        neffs = [] if process.model is None else [self._neff(process.model, core)]
+        shown = sharing if len(sharing) > 1 and node.logical_neuroncore_config == 1 else ()
+        core.count("resource_error")
+        self._log(time_ns, log.allocation_failure(time_ns, request, chunks, neffs, shown), process.pid, core)
+        self.end(time_ns, process, "exit status 1 (NRT_RESOURCE)")
+
+    def _neff(self, model: LoadedModel, core: Core) -> log.Neff:
+        return log.Neff(model.model_id, core.index, model.image.name, f"{model.image.name}.neff")
+
+    def _loaded(self, process: Process, image: ModelImage) -> None:
+        uuid = (
+            f"{self.chance.bits(process.identity.name, 'uuid', 0):016x}{self.chance.bits(image.name, 'uuid', 0):016x}"
+        )
+        process.model = LoadedModel(FIRST_MODEL_ID + process.models_loaded, uuid, image, image.device_bytes())
+        process.models_loaded += 1
+        for core in process.cores:
+            core.count("model_load_count")
+
+    def _log(self, time_ns: int, lines: list[str], pid: int, core: Core) -> None:
+        for line in lines:
+            if line:
+                self.events.add(time_ns, RUNTIME_LOG, line, pid, core.device, core.number)
+
+    def _event(self, time_ns: int, kind: str, text: str, pid: int) -> None:
+        self.events.add(time_ns, kind, text, pid, None, None)
+
+
+def _load_run(time_ns: int, process: Process, image: ModelImage) -> Run:
+    cores_per_device = len(process.cores) / len(process.devices)
+    layer_ns = max(1, round(image.layer_bytes * cores_per_device / LOAD_BYTES_PER_S * 1e9))
+    per_layer = Activity(
+        hbm_written_bytes=image.layer_bytes,
+        user_ns=int(layer_ns * LOAD_USER_SHARE),
+        system_ns=int(layer_ns * LOAD_SYSTEM_SHARE),
+        context_switches=2,
+    )
+    return Run(time_ns, layer_ns, image.layers, per_layer)

@@ -1,0 +1,102 @@
+"""A model as a small document: what it was made from and what was done to it, from which it is made again."""
+
+import hashlib
+from typing import Any, Literal
+
+import msgspec
+
+from device_model.scenario import NamedScenario, ScenarioError, from_document
+from device_model.simulation import CommandError, Simulation
+from neurontools.schema.document import encode
+
+SAVE_VERSION = 1
+KIND = "neurontools-model"
+
+
+class SaveError(ValueError):
+    """A saved model cannot be restored; one line says why."""
+
+
+class _Mark(msgspec.Struct):
+    kind: str = ""
+    version: int = 0
+
+
+class _Command(msgspec.Struct):
+    command: Literal["signal"]
+    time_ns: int
+    pid: int
+    number: int
+
+
+class _Saved(msgspec.Struct):
+    name: str
+    scenario: dict[str, Any]
+    instance: str
+    seed: int
+    epoch_ns: int
+    time_ns: int
+    journal: list[_Command]
+    digest: str
+
+
+def saved(model: Simulation) -> dict[str, Any]:
+    """Everything that restore needs. `digest` is of the snapshot at that instant."""
+    return {
+        "kind": KIND,
+        "version": SAVE_VERSION,
+        "name": model.name,
+        "scenario": model.scenario.model_dump(mode="json", exclude_unset=True),
+        "instance": model.instance,
+        "seed": model.seed,
+        "epoch_ns": model.epoch_ns,
+        "time_ns": model.now_ns,
+        "journal": list(model.journal),
+        "digest": _digest(model),
+    }
+
+
+def restore(text: str, where: str) -> Simulation:
+    """The saved model at the instant of saving, made by replaying its journal.
+
+    Raises SaveError when the text is no saved model, or when this release computes another state from it.
+    """
+    document = _read(text, where)
+    try:
+        model = _replay(document)
+    except (ScenarioError, CommandError) as error:
+        raise SaveError(f"{where}: {'; '.join(str(error).splitlines())}") from None
+    except (KeyError, OverflowError, ValueError) as error:
+        raise SaveError(f"{where} is no model that can run: {error.args[0]}") from None
+    if _digest(model) != document.digest:
+        raise SaveError(
+            f"{where} does not lead to the state that was saved: the file was changed, "
+            "or another release of neurontools saved it, which can restore it"
+        )
+    return model
+
+
+def _read(text: str, where: str) -> _Saved:
+    try:
+        mark = msgspec.json.decode(text, type=_Mark)
+        if mark.kind != KIND:
+            raise SaveError(f"{where} is not a saved model: make one with `neuron-model save FILE`")
+        if mark.version != SAVE_VERSION:
+            raise SaveError(f"{where} has version {mark.version}, this release restores version {SAVE_VERSION}")
+        return msgspec.json.decode(text, type=_Saved)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise SaveError(f"{where} is not a readable saved model: {error}") from None
+
+
+def _replay(document: _Saved) -> Simulation:
+    named = NamedScenario(document.name, from_document(document.scenario, "scenario"))
+    model = Simulation(named, document.instance, document.seed, document.epoch_ns)
+    for entry in document.journal:
+        model.advance(entry.time_ns)
+        model.signal(entry.pid, entry.number)
+    model.advance(document.time_ns)
+    return model
+
+
+def _digest(model: Simulation) -> str:
+    return hashlib.blake2b(encode(model.snapshot()), digest_size=16).hexdigest()

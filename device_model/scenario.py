@@ -1,0 +1,238 @@
+"""What people write to describe a simulated host: TOML files, checked key by key before anything runs."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from device_model.mistakes import explain, nearest
+from device_model.workloads.datatypes import DATA_TYPES
+from device_model.workloads.shapes import UnknownModelError, shape_for
+from neurontools.hardware.instances import lookup
+from neurontools.units import parse_duration_ns
+
+LONGEST = "3650d"
+"""The longest duration; the model's time ends ninety years after its start."""
+
+MAX_CHARACTERS = 1_000_000
+"""The longest text of a scenario."""
+
+MAX_TOKENS = 1 << 20
+"""The longest prompt, answer or context, in tokens."""
+
+
+class ScenarioError(ValueError):
+    """A scenario cannot be used; the text is one line a fault, each with the key's path and what was expected."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _duration(value: str) -> str:
+    if parse_duration_ns(value) > parse_duration_ns(LONGEST):
+        raise ValueError(f"expected at most {LONGEST}, found {value!r:.40}")
+    return value
+
+
+def _positive(value: str) -> str:
+    if parse_duration_ns(value) == 0:
+        raise ValueError(f"expected more than 0s, found {value!r:.40}")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("expected one line of printable characters")
+    return value
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
+Line = Annotated[str, Field(max_length=1000), AfterValidator(_one_line)]
+
+
+class Closed(_Part):
+    """Clients that wait for their answer before they ask again."""
+
+    kind: Literal["closed"]
+    users: int = Field(ge=1, le=100_000)
+    think: Duration = "0s"
+
+
+class PoissonRate(_Part):
+    """Independent clients."""
+
+    kind: Literal["poisson"]
+    per_second: float = Field(gt=0, le=1e6)
+
+
+class LengthSpec(_Part):
+    """Token counts of prompts or answers: mean, coefficient of variation, range."""
+
+    mean: float = Field(ge=1, le=MAX_TOKENS)
+    cv: float = Field(default=0.0, ge=0, le=10)
+    least: int = Field(default=1, ge=1, le=MAX_TOKENS)
+    most: int = Field(default=MAX_TOKENS, ge=1, le=MAX_TOKENS)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.least > self.most:
+            raise ValueError(f"least is greater than most: {self.least} and {self.most}")
+        return self
+
+
+class Reload(_Part):
+    """The server drains, unloads its model, waits, and loads it again."""
+
+    every: Annotated[Duration, AfterValidator(_positive)]
+    pause: Duration = "10s"
+
+
+class Llm(_Part):
+    """A language model server: one replica, `tp` logical NeuronCores, continuous batching."""
+
+    kind: Literal["llm"]
+    model: str
+    tp: int = Field(ge=1, le=4096)
+    batch: int = Field(default=8, ge=1, le=4096)
+    context: int = Field(default=2048, ge=16, le=MAX_TOKENS)
+    data_type: str = "bf16"
+    arrivals: Annotated[Closed | PoissonRate, Field(discriminator="kind")]
+    prompt: LengthSpec
+    output: LengthSpec
+    queue_limit: int = Field(default=1000, ge=0, le=1_000_000)
+    reload: Reload | None = None
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, value: str) -> str:
+        try:
+            kind = shape_for(value).kind
+        except UnknownModelError as error:
+            raise ValueError(str(error)) from None
+        if kind != "decoder":
+            raise ValueError(f"{value} generates no text: give a language model, such as opt-30b or Llama-2-7b")
+        return value
+
+    @field_validator("data_type")
+    @classmethod
+    def _known_type(cls, value: str) -> str:
+        if value not in DATA_TYPES:
+            raise ValueError(
+                f"expected one of {', '.join(DATA_TYPES)}, found {value!r:.40}{nearest(value, DATA_TYPES)}"
+            )
+        return value
+
+
+class ProcessSpec(_Part):
+    """A program that uses the devices: `replicas` equal processes, each on cores of its own."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
+    replicas: int = Field(default=1, ge=1, le=512)
+    user: Line = "ubuntu"
+    command: Line = "python serve.py"
+    start: Duration = "0s"
+    stop: Duration | None = None
+    first_core: int | None = Field(default=None, ge=0, le=1_000_000)
+    workload: Llm
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.stop is not None and parse_duration_ns(self.stop) <= parse_duration_ns(self.start):
+            raise ValueError(f"expected stop to be later than start, found {self.stop!r} and {self.start!r}")
+        return self
+
+
+class Scenario(_Part):
+    """A host and what runs on it."""
+
+    description: Annotated[Line, Field(max_length=200)]
+    instance: str
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    logical_neuroncore_config: Literal[1, 2] | None = None
+    # TOML has arrays only.
+    processes: tuple[ProcessSpec, ...] = Field(default=(), strict=False)
+
+    @field_validator("instance")
+    @classmethod
+    def _known_instance(cls, value: str) -> str:
+        try:
+            lookup(value)
+        except KeyError as error:
+            raise ValueError(str(error.args[0])) from None
+        return value
+
+    @field_validator("processes")
+    @classmethod
+    def _distinct(cls, value: tuple[ProcessSpec, ...]) -> tuple[ProcessSpec, ...]:
+        names = [process.name for process in value]
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                raise ValueError(f"the name {name!r} is used twice: give every process its own")
+        return value
+
+
+class NamedScenario(NamedTuple):
+    """A checked scenario and the name it goes by."""
+
+    name: str
+    scenario: Scenario
+
+
+def shipped() -> dict[str, str]:
+    """The texts of the scenarios that come with the package, by name."""
+    folder = files("device_model") / "scenarios"
+    found = sorted((entry.name.removesuffix(".toml"), entry) for entry in folder.iterdir())
+    return {name: entry.read_text() for name, entry in found if entry.name.endswith(".toml")}
+
+
+def load(name_or_path: str) -> NamedScenario:
+    """A shipped scenario by name, or a file by path (anything with a slash or ending in .toml).
+
+    Raises ScenarioError with the path of each wrong key, what was expected and the nearest known name.
+    """
+    if "/" not in name_or_path and not name_or_path.endswith(".toml"):
+        texts = shipped()
+        if name_or_path not in texts:
+            raise unknown_scenario(name_or_path, texts)
+        return NamedScenario(name_or_path, parse(texts[name_or_path], name_or_path))
+    try:
+        with open(name_or_path, encoding="utf-8") as file:
+            text = file.read(MAX_CHARACTERS + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ScenarioError(f"cannot read the scenario {name_or_path}: {reason}") from None
+    if len(text) > MAX_CHARACTERS:
+        raise ScenarioError(f"cannot read the scenario {name_or_path}: it has more than {MAX_CHARACTERS} characters")
+    name = name_or_path.rsplit("/", 1)[-1].removesuffix(".toml")
+    return NamedScenario(name, parse(text, name_or_path))
+
+
+def unknown_scenario(name: str, known: Iterable[str]) -> ScenarioError:
+    """The error for a name that no shipped scenario has."""
+    return ScenarioError(
+        f"no scenario is called {name!r}{nearest(name, known)}; "
+        f"there are {', '.join(known)}, or give the path of a .toml file"
+    )
+
+
+def parse(text: str, where: str) -> Scenario:
+    """Checks the text of a scenario; `where` names it in errors."""
+    try:
+        document = tomllib.loads(text)
+    except RecursionError:
+        raise ScenarioError(f"{where}: not valid TOML: it is nested too deeply") from None
+    except ValueError as error:
+        # Beside its own error tomllib lets through Python's, for a number of thousands of digits.
+        raise ScenarioError(f"{where}: not valid TOML: {error}") from None
+    return from_document(document, where)
+
+
+def from_document(document: Mapping[str, Any], where: str) -> Scenario:
+    """Checks a scenario given as plain values."""
+    try:
+        return Scenario.model_validate(document)
+    except ValidationError as error:
+        raise ScenarioError("\n".join(f"{where}: {line}" for line in explain(error, Scenario))) from None

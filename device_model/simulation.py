@@ -1,0 +1,154 @@
+"""One simulated host in time: it moves by commands and by time, and everything that can be read of it is read here."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from device_model.build import build
+from device_model.kernel.clock import STEPPED_EPOCH_NS
+from device_model.reading.inventory import take_allocations, take_inventory
+from device_model.reading.snapshot import take_snapshot
+from device_model.scenario import NamedScenario
+from neurontools.schema.allocations import Allocations
+from neurontools.schema.events import Events
+from neurontools.schema.inventory import Inventory
+from neurontools.schema.snapshot import Head, Origin, Snapshot
+
+NS = 1_000_000_000
+PAST_STEP_NS = 5 * NS
+PAST_KEPT_NS = 600 * NS
+"""The model keeps a snapshot every 5 s of the last 10 minutes, so that every tool's first figure has a period."""
+
+FATAL_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 9: "SIGKILL", 15: "SIGTERM"}
+"""Signals that end a simulated process; it handles none."""
+
+
+class CommandError(ValueError):
+    """A command makes no sense for this model now."""
+
+
+class Simulation:
+    """The state is a function of scenario, instance, seed, start and journal; only time and commands change it."""
+
+    def __init__(
+        self,
+        named: NamedScenario,
+        instance: str | None = None,
+        seed: int | None = None,
+        epoch_ns: int = STEPPED_EPOCH_NS,
+    ) -> None:
+        """Raises ScenarioError when the scenario does not fit on the instance."""
+        self.name = named.name
+        self.scenario = named.scenario
+        self.instance = instance or named.scenario.instance
+        self.seed = named.scenario.seed if seed is None else seed
+        self.epoch_ns = epoch_ns
+        self.now_ns = epoch_ns
+        self.journal: list[dict[str, Any]] = []
+        self._world = build(named.scenario, named.name, self.instance, self.seed, epoch_ns)
+        self._boot_id = self._make_boot_id()
+        self._past: deque[Snapshot] = deque()
+        self._next_mark_ns = self._changed_ns = epoch_ns
+        self._settle()
+
+    def _make_boot_id(self) -> str:
+        text = f"{self.scenario.model_dump_json()}\x1f{self.instance}\x1f{self.seed}\x1f{self.epoch_ns}"
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def next_event_ns(self) -> int | None:
+        """When something happens by itself; None on an idle node."""
+        return self._world.queue.next_time()
+
+    def advance(self, to_ns: int, pause: Callable[[], bool] = lambda: False) -> bool:
+        """Moves to `to_ns`; `pause` is asked between events, and True stops there. Returns whether `to_ns` is reached.
+
+        The state at any instant is the same however the way there is divided.
+        """
+        if to_ns < self.now_ns:
+            raise CommandError("time goes only forward")
+        queue = self._world.queue
+        while (next_ns := queue.next_time()) is not None and next_ns <= to_ns:
+            if next_ns > self.now_ns:
+                for mark_ns in self._marks(next_ns, to_ns):
+                    if pause():
+                        return False
+                    self._keep(mark_ns)
+                    self.now_ns = mark_ns
+                if pause():
+                    return False
+                self.now_ns = self._changed_ns = next_ns
+            queue.run_next()
+        self.now_ns = to_ns
+        return True
+
+    def _settle(self) -> None:
+        """Lets everything happen that is due at this instant."""
+        self.advance(self.now_ns)
+
+    def signal(self, pid: int, number: int) -> None:
+        """Sends a signal to a simulated process and notes it in the journal."""
+        process = self._world.runtime.processes.get(pid)
+        if process is None:
+            raise CommandError(f"no simulated process has pid {pid}")
+        if number not in FATAL_SIGNALS:
+            known = ", ".join(f"{value} ({name})" for value, name in FATAL_SIGNALS.items())
+            raise CommandError(f"simulated processes know the signals {known}, not {number}")
+        self.journal.append({"time_ns": self.now_ns, "command": "signal", "pid": pid, "number": number})
+        for mark_ns in self._marks(self.now_ns, self.now_ns):
+            self._keep(mark_ns)
+        self._changed_ns = self.now_ns
+        self._world.runtime.end(self.now_ns, process, f"killed by {FATAL_SIGNALS[number]}")
+        self._settle()
+
+    def inventory(self) -> Inventory:
+        """What is installed, and who holds it."""
+        return take_inventory(self._world, self.name)
+
+    def snapshot(self) -> Snapshot:
+        """What has been counted until now."""
+        return self._snapshot_at(self.now_ns)
+
+    def past(self, age_ns: int) -> Snapshot | None:
+        """The newest kept snapshot that is at least `age_ns` old; None where none is, or only those of 10 minutes ago.
+
+        On the way of a long `advance` there may be none: only those are kept that will be recent at its end.
+        """
+        latest_ns, oldest_ns = self.now_ns - age_ns, self.now_ns - PAST_KEPT_NS
+        mark_ns = latest_ns - (latest_ns - self.epoch_ns) % PAST_STEP_NS
+        if mark_ns >= max(self._changed_ns, oldest_ns):
+            return self._snapshot_at(mark_ns)
+        return next((s for s in reversed(self._past) if oldest_ns <= s.head.time_ns <= latest_ns), None)
+
+    def events(self, since: int) -> Events:
+        """Events with a number greater than `since`."""
+        return self._world.events.since(since)
+
+    def allocations(self, device: int) -> Allocations:
+        """The bank map of one device; IndexError for a device that there is not."""
+        return take_allocations(self._world, device, self.now_ns)
+
+    def _snapshot_at(self, time_ns: int) -> Snapshot:
+        head = Head(
+            time_ns=time_ns,
+            boot_id=self._boot_id,
+            origin=Origin(kind="model", simulated=True, scenario=self.name),
+            logical_neuroncore_config=self._world.node.logical_neuroncore_config,
+            lnc_assumed=self._world.lnc_assumed,
+        )
+        return take_snapshot(self._world, head)
+
+    def _marks(self, before_ns: int, target_ns: int) -> range:
+        """When the kept snapshots are due that were not taken yet and that the present state still shows.
+
+        They are taken just before the state changes. Those that would be too old at `target_ns`, where
+        the model is going, are not taken at all.
+        """
+        first_ns = max(self._next_mark_ns, self._changed_ns, target_ns - PAST_KEPT_NS)
+        return range(first_ns + (self.epoch_ns - first_ns) % PAST_STEP_NS, before_ns, PAST_STEP_NS)
+
+    def _keep(self, mark_ns: int) -> None:
+        self._past.append(self._snapshot_at(mark_ns))
+        self._next_mark_ns = mark_ns + PAST_STEP_NS
+        while self._past[0].head.time_ns < mark_ns - PAST_KEPT_NS:
+            self._past.popleft()

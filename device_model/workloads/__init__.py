@@ -1,0 +1,1 @@
+"""What makes the simulated hardware work: demand, batching, and what each step costs."""

@@ -1,0 +1,1 @@
+"""Watch and debug AWS Neuron accelerators: the tools."""

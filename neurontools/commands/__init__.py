@@ -1,0 +1,1 @@
+"""Entry points: the only place where a source meets a view or an exporter."""

@@ -1,0 +1,48 @@
+"""`neurontools NAME …`: every tool under one neutral name, for hosts where AWS's own come first on PATH."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from neurontools.commands import errors
+
+NAME = "neurontools"
+
+# Subcommand: the module whose main() runs it, imported only then, and what it does.
+_COMMANDS = {
+    "ls": ("neurontools.commands.ls", "list the Neuron devices and the processes that hold them (neuron-ls)"),
+    "top": ("neurontools.commands.top", "watch cores, vCPU and memory on the terminal (neuron-top)"),
+    "monitor": ("neurontools.commands.monitor", "print what they do, a line of JSON per period (neuron-monitor)"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the tool that the first word names with the others; returns its exit code."""
+    if arguments and arguments[0] in _COMMANDS:
+        code: int = import_module(_COMMANDS[arguments[0]][0]).main(arguments[1:])
+        return code
+    return errors.run(NAME, lambda: _about(arguments))
+
+
+def entry() -> int:
+    """The installed command."""
+    return main(sys.argv[1:])
+
+
+def _about(arguments: Sequence[str]) -> None:
+    word = arguments[0] if arguments else ""
+    if word in ("-h", "--help"):
+        errors.write(_usage())
+    elif word == "--version":
+        from neurontools.commands.version import version
+
+        errors.write(f"{NAME} {version()}\n")
+    elif not word:
+        raise errors.UsageError(f"which tool? One of: {', '.join(_COMMANDS)}; `{NAME} --help` says what they do")
+    else:
+        raise errors.UsageError(f"there is no tool {word!r}; there is: {', '.join(_COMMANDS)}")
+
+
+def _usage() -> str:
+    tools = "".join(f"  {name:<10}{about}\n" for name, (_, about) in _COMMANDS.items())
+    return f"Usage:\n  {NAME} TOOL [OPTIONS]\n\nTools:\n{tools}\n`{NAME} TOOL --help` says more.\n"

@@ -1,0 +1,123 @@
+"""neuron-top: utilization, vCPU and memory of this host's Neuron devices, live on the terminal or once as text."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from neurontools.commands import errors
+from neurontools.commands.flags import Flag, parse, usage
+from neurontools.commands.version import version
+from neurontools.sources.choose import VARIABLE, choose
+
+if TYPE_CHECKING:
+    from neurontools.views.top.reader import Reader, Reading
+
+NAME = "neuron-top"
+
+_ABOUT = "Shows what the Neuron devices of this host do, core by core, and what holds their memory."
+
+_FLAGS = (
+    Flag("source", f"What to read: model[:SOCKET]; else ${VARIABLE}, else this host", value="SOURCE"),
+    Flag("refresh", "Seconds between two readings, 0.5 to 60; 1 unless given", value="SECONDS"),
+    Flag("once", "Print the sections once, as plain text"),
+    Flag("version", "Print the release"),
+    Flag("help", "Show this help message", short="h"),
+)
+
+_EXAMPLES = (
+    ("neuron-top", "this host's devices, live; q quits"),
+    ("neuron-top --refresh 5", "a reading every five seconds"),
+    ("neuron-top --once > before.txt", "the same sections as text"),
+    ("neuron-model run -- neuron-top", "a simulated host, gone when you quit"),
+)
+
+_LEAST_REFRESH_S, _MOST_REFRESH_S = 0.5, 60.0
+_SECOND_READING_S = 1.0
+_SWITCH_S = 0.001
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs neuron-top with the words after its name; returns its exit code."""
+    return errors.run(NAME, lambda: _run(arguments))
+
+
+def entry() -> int:
+    """The installed command."""
+    return main(sys.argv[1:])
+
+
+def _run(arguments: Sequence[str]) -> None:
+    given = parse(_FLAGS, arguments)
+    refresh_s = _refresh_s(given.get("refresh", "1"))
+    if "help" in given:
+        errors.write(usage(NAME, _ABOUT, _FLAGS, _EXAMPLES))
+    elif "version" in given:
+        errors.write(f"{NAME} {version()} (neurontools)\n")
+    elif "once" in given:
+        _print_once(given.get("source"))
+    else:
+        _watch(given.get("source"), refresh_s)
+
+
+def _refresh_s(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not _LEAST_REFRESH_S <= seconds <= _MOST_REFRESH_S:
+        raise errors.UsageError(f"--refresh takes {_LEAST_REFRESH_S:g} to {_MOST_REFRESH_S:g} seconds, not {text!r}")
+    return seconds
+
+
+def _print_once(spec: str | None) -> None:
+    from neurontools.views.top.reader import Reader
+
+    source = choose(spec, os.environ)
+    try:
+        reader = Reader(source)
+        reading = _first(reader)
+        if reading.interval is None:
+            time.sleep(_SECOND_READING_S)
+            reading = _first(reader)
+    finally:
+        source.close()
+    if reading.interval is None or reading.inventory is None:
+        from neurontools.schema.source import SourceError
+
+        raise SourceError(f"there is nothing to show yet: {reading.waiting}")
+    from neurontools.views.top import text
+
+    errors.write(text.render(reading.interval, reading.inventory, version()), text.to_ascii)
+
+
+def _watch(spec: str | None, refresh_s: float) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise errors.UsageError("this needs a terminal; for plain text use --once")
+    from neurontools.views.top.reader import Reader
+
+    source = choose(spec, os.environ)
+    try:
+        reader = Reader(source)
+        first = _first(reader)
+        from neurontools.views.top.app import TopApp
+
+        # A key must not wait for the thread that compares two readings: it would hold the interpreter for 5 ms.
+        sys.setswitchinterval(_SWITCH_S)
+        app = TopApp(reader, first, version(), refresh_s)
+        app.run()
+    finally:
+        source.close()
+    if app.return_code:
+        raise SystemExit(app.return_code)
+
+
+def _first(reader: "Reader") -> "Reading":
+    """The first reading: before there is a screen, a source that does not answer is an error like any other."""
+    from neurontools.schema.source import SourceError
+
+    reading = reader.read()
+    if reading.error:
+        raise SourceError(reading.error, reading.hint)
+    return reading

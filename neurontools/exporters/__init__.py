@@ -1,0 +1,1 @@
+"""Readings for machines: each exporter is a pure rendering, and a way to send it."""

@@ -1,0 +1,35 @@
+"""neuron-monitor's document: what is in one, its text, and back from the text to intervals."""
+
+from neurontools.exporters.report.contents import (
+    GROUPS,
+    RUNTIME_GROUPS,
+    SYSTEM_GROUPS,
+    Group,
+    Report,
+    Runtime,
+    hardware_info,
+    instance_info,
+)
+from neurontools.exporters.report.decode import ReportError, decode, inventory_of, whole
+from neurontools.exporters.report.encode import encode
+from neurontools.exporters.report.extended import extended
+from neurontools.exporters.report.needs import needed, needed_kind
+
+__all__ = [
+    "GROUPS",
+    "RUNTIME_GROUPS",
+    "SYSTEM_GROUPS",
+    "Group",
+    "Report",
+    "ReportError",
+    "Runtime",
+    "decode",
+    "encode",
+    "extended",
+    "hardware_info",
+    "instance_info",
+    "inventory_of",
+    "needed",
+    "needed_kind",
+    "whole",
+]

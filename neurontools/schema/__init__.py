@@ -1,0 +1,1 @@
+"""The contract between sources and everything that shows a reading."""

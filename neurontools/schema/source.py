@@ -1,0 +1,45 @@
+"""The one interface between what can be read and everything that reads it."""
+
+from typing import Protocol
+
+from neurontools.schema.allocations import Allocations
+from neurontools.schema.events import Events
+from neurontools.schema.inventory import Inventory
+from neurontools.schema.snapshot import Snapshot
+
+
+class SourceError(Exception):
+    """A source cannot answer. `hint` says what to do next; both are one line for people."""
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+
+
+class Source(Protocol):
+    """A host that can be read. Every call may raise SourceError and changes nothing on the host."""
+
+    def inventory(self) -> Inventory:
+        """What is installed, and who holds it."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """What has been counted, at one instant."""
+        ...
+
+    def past(self, age_ns: int = 0) -> Snapshot | None:
+        """The newest kept snapshot that is at least `age_ns` older than now; None if none is kept."""
+        ...
+
+    def events(self, since: int = 0) -> Events:
+        """Events with a number greater than `since`."""
+        ...
+
+    def allocations(self, device: int) -> Allocations:
+        """The bank map of one device."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of sockets and files; safe to call twice."""
+        ...

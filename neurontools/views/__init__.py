@@ -1,0 +1,1 @@
+"""Readings for people: each package draws what a source read and reads nothing itself."""

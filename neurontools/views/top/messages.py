@@ -1,0 +1,15 @@
+"""The messages that travel through neuron-top."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from neurontools.views.top.reader import Reading
+
+
+class Arrived(Message):
+    """A reading is there, or the reason why there is none."""
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__()
+        self.reading = reading

@@ -1,0 +1,108 @@
+"""The one widget of neuron-top: it paints lines by the Line API and repaints only those that changed."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import itemgetter
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from neurontools.views.top.panels.frame import compose, reveal
+from neurontools.views.top.plan import Place
+from neurontools.views.top.spans import ROLES, Block, Line
+
+_WHEEL_ROWS = 3
+_ALWAYS = frozenset({"faint", "frame", "mark", "alert", "selected"})
+_STALE_ROLE = "dim"
+
+
+class Panel(Widget):
+    """A section at its place. Old values are painted dim."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"top--{role}" for role in ROLES}
+    can_focus = False
+
+    def __init__(self, name: str) -> None:
+        super().__init__(id=name)
+        self.block = Block()
+        self.place = Place(0, 0, 0, 0)
+        self.stale = False
+        self.first = 0
+        self.shown: list[Line] = []
+        self._strips: dict[int, Strip] = {}
+        self._styles: dict[tuple[str, str], Style] = {}
+
+    def put(self, place: Place | None) -> None:
+        """Moves the panel to its place, or hides it."""
+        if place is None:
+            self.display = False
+            return
+        self.display = True
+        self.styles.offset = (place.x, place.y)
+        self.styles.width, self.styles.height = place.width, place.height
+
+    def show(self, block: Block, place: Place, stale: bool = False) -> None:
+        """Paints a block; only the lines that differ from what is on the screen are painted again."""
+        if block.focus != self.block.focus or place != self.place:
+            self.first = reveal(block, place, self.first)
+        before = [] if place != self.place or stale != self.stale else self.shown
+        if stale != self.stale:
+            self._styles.clear()
+        self.block, self.place, self.stale = block, place, stale
+        self.shown, self.first = compose(block, place, self.first)
+        if len(before) != len(self.shown):
+            self._strips.clear()
+            self.refresh()
+            return
+        changed = [y for y, (old, new) in enumerate(zip(before, self.shown, strict=True)) if old != new]
+        for y in changed:
+            self._strips.pop(y, None)
+        if changed:
+            self.refresh(*(Region(0, y, place.width, 1) for y in changed))
+
+    def render_line(self, y: int) -> Strip:
+        """The line as a strip, made once for as long as it does not change."""
+        strip = self._strips.get(y)
+        if strip is None:
+            line = self.shown[y] if y < len(self.shown) else Line()
+            runs = groupby(line.spans, itemgetter(1))
+            segments = [
+                Segment("".join([span.text for span in spans]), self._style(role, line.ground)) for role, spans in runs
+            ]
+            strip = Strip(segments).adjust_cell_length(self.size.width, self._style("text", line.ground))
+            self._strips[y] = strip
+        return strip
+
+    def notify_style_update(self) -> None:
+        """Forgets what was painted in the colours of before."""
+        self._strips.clear()
+        self._styles.clear()
+        super().notify_style_update()
+
+    def on_mouse_scroll_down(self) -> None:
+        """Scrolls without moving the selection."""
+        self._scroll_rows(_WHEEL_ROWS)
+
+    def on_mouse_scroll_up(self) -> None:
+        """Scrolls back."""
+        self._scroll_rows(-_WHEEL_ROWS)
+
+    def _scroll_rows(self, rows: int) -> None:
+        self.first += rows
+        self.show(self.block, self.place, self.stale)
+
+    def _style(self, role: str, ground: str) -> Style:
+        key = (role, ground)
+        style = self._styles.get(key)
+        if style is None:
+            name = role if role in _ALWAYS or not self.stale else _STALE_ROLE
+            style = self.get_component_rich_style(f"top--{name}")
+            if ground and role != "frame":
+                style += Style(bgcolor=self.get_component_rich_style(f"top--{ground}").bgcolor)
+            self._styles[key] = style
+        return style

@@ -1,0 +1,91 @@
+"""One reading after the other from a source: each an interval since the one before, or why there is none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from neurontools.schema.interval import Interval, NoInterval, between
+from neurontools.schema.inventory import Inventory
+from neurontools.schema.snapshot import Core, Device, Process, Snapshot
+from neurontools.schema.source import Source, SourceError
+
+_LEAST_PERIOD_NS = 1_000_000_000
+
+
+class Reading(NamedTuple):
+    """`interval` is None where nothing can be compared yet; with an `error` the source did not answer at all."""
+
+    inventory: Inventory | None = None
+    interval: Interval | None = None
+    error: str = ""
+    hint: str = ""
+    waiting: str = ""
+
+
+class Reader:
+    """Remembers the last snapshot of a source. Not to be called from two threads at a time."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._inventory: Inventory | None = None
+        self._previous: Snapshot | None = None
+
+    def read(self) -> Reading:
+        """The source now. After a failure or a reboot the inventory is read anew: it may be another host."""
+        try:
+            return self._read()
+        except SourceError as error:
+            self._inventory = None
+            return Reading(error=error.reason, hint=error.hint)
+
+    def _read(self) -> Reading:
+        current = lean(self._source.snapshot())
+        previous = self._previous
+        if previous is None or previous.head.boot_id != current.head.boot_id:
+            self._inventory = None
+            previous = self._past()
+        if self._inventory is None:
+            self._inventory = self._source.inventory()
+        self._previous = current
+        if previous is None:
+            return Reading(self._inventory, waiting="one more reading is needed before there is a period to show")
+        try:
+            return Reading(self._inventory, between(previous, current))
+        except NoInterval as nothing:
+            self._previous = previous
+            return Reading(self._inventory, waiting=nothing.reason)
+
+    def _past(self) -> Snapshot | None:
+        """The newest kept snapshot that makes a period long enough to mean something, else any older one."""
+        past = self._source.past(_LEAST_PERIOD_NS) or self._source.past(1)
+        return lean(past) if past is not None else None
+
+
+def lean(snapshot: Snapshot) -> Snapshot:
+    """The snapshot without what no section shows: comparing that too would take half of the program's time."""
+    devices = tuple(_lean_device(device) for device in snapshot.devices)
+    processes = snapshot.processes
+    if processes is not None:
+        processes = tuple(_lean_process(process) for process in processes)
+    return replace(snapshot, devices=devices, processes=processes)
+
+
+def _lean_device(device: Device) -> Device:
+    cores = tuple(_lean_core(core) for core in device.cores)
+    return replace(device, cores=cores, links=None, ecc=None, health=None, power=None)
+
+
+def _lean_core(core: Core) -> Core:
+    """Without the driver's counters where the same is told by fields."""
+    told = core.busy_ns is not None and core.flops is not None
+    other_info = None if told else core.other_info
+    return replace(core, status=None, other_info=other_info, engines=None, pe_cntrs=None)
+
+
+def _lean_process(process: Process) -> Process:
+    workload = process.workload
+    if workload is not None:
+        workload = replace(workload, time_to_first_token=None, request_latency=None)
+    return replace(process, latency_total=None, latency_device=None, executions=None, errors=None, workload=workload)

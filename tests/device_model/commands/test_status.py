@@ -1,0 +1,59 @@
+"""`status`: what is known is shown, what is not yet is said; every column is where its heading is."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from device_model.__main__ import main
+from tests.conftest import Golden
+from tests.device_model.daemons import call, running, short_directory, socket_in
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[Path]:
+    with short_directory() as directory, running(directory, "--scenario", "two-tenants", "--stepped"):
+        yield directory
+
+
+def shown(model: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    """What status prints, without what differs from run to run."""
+    path = socket_in(model)
+    assert main(["status", "--socket", path, *options]) == 0
+    pid = call(path, "status")["pid"]
+    return capsys.readouterr().out.replace(path, "SOCKET").replace(f"pid {pid}", "pid PID")
+
+
+def test_status_from_the_first_instant_on(model: Path, capsys: pytest.CaptureFixture[str], golden: Golden) -> None:
+    texts = [shown(model, capsys)]
+    assert "no rates yet, they are over 1s of the model's time: neuron-model advance 1s" in texts[0]
+    for duration_ns in (500 * 10**6, 3600 * 10**9):
+        call(socket_in(model), "advance", duration_ns=duration_ns)
+        texts.append(shown(model, capsys))
+    golden("neuron-model/status.txt", "\n".join(texts[:2]))
+    *_, progress, _, heading, batch, chat = texts[2].splitlines()
+    assert re.fullmatch(
+        r" +\d+ tokens/s   memory +\d.* of 384 GiB   busiest core nc\d .* running, \d+ queued", progress
+    )
+    # Every column of figures ends where its heading ends.
+    for name in ("PID", "MEMORY", "TOKENS/S", "RUNNING", "QUEUED"):
+        end = heading.index(name) + len(name)
+        assert [(line[end - 1].isspace(), line[end]) for line in (batch, chat)] == [(False, " ")] * 2
+
+
+def test_status_as_json_is_one_document(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--json", "--socket", socket_in(model)]) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert about == call(socket_in(model), "status")
+    assert (about["mode"], about["speed"], about["instance"]) == ("stepped", 0.0, "inf2.48xlarge")
+
+
+def test_following_a_model_that_stands_still_says_how_to_move_it(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--follow", "--for", "1s", "--socket", socket_in(model)]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("SIMULATED inf2.48xlarge, scenario two-tenants: ")
+    assert err == "neuron-model: this model moves by `neuron-model advance` only\n"

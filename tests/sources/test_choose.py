@@ -1,0 +1,111 @@
+"""Which source is read: named ones by their name, this machine's own by what it is, and never a model unasked."""
+
+from pathlib import Path
+
+import pytest
+
+from neurontools.hardware.chips import CHIPS
+from neurontools.hardware.instances import INSTANCES
+from neurontools.schema.source import SourceError
+from neurontools.sources.choose import NO_DEVICES, SpecError, choose, neuron_host
+from neurontools.wire import default_socket_path
+from tests.sources.server import answering, serving, socket_path
+
+PCI_IDS = sorted(device_id for chip in CHIPS.values() for device_id in chip.pci_device_ids)
+
+
+def write(root: Path, path: str, text: str) -> None:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(text)
+
+
+def pci_function(root: Path, vendor: str, device: str, address: str = "0000:00:1e.0") -> None:
+    write(root, f"sys/bus/pci/devices/{address}/vendor", vendor)
+    write(root, f"sys/bus/pci/devices/{address}/device", device)
+
+
+def reached_path(spec: str | None, environ: dict[str, str]) -> str:
+    """The socket that the chosen source tries, as its complaint names it."""
+    with pytest.raises(SourceError) as caught:
+        choose(spec, environ, "/nonexistent").inventory()
+    return caught.value.reason.partition(" at ")[2].partition(": ")[0]
+
+
+def test_a_model_is_read_at_the_path_that_is_named() -> None:
+    with serving(answering({"inventory": 3})) as path:
+        source = choose(f"model:{path}", {})
+        with pytest.raises(SourceError, match="not a readable inventory"):
+            source.inventory()
+        source.close()
+
+
+@pytest.mark.parametrize("spec", ["model", "model:"])
+def test_a_model_without_a_path_is_the_user_s_own(spec: str) -> None:
+    with socket_path() as path:
+        environ = {"XDG_RUNTIME_DIR": path}
+        assert reached_path(spec, environ) == default_socket_path(environ)
+
+
+def test_the_option_goes_before_the_environment() -> None:
+    environ = {"NEURONTOOLS_SOURCE": "model:/nowhere/environ"}
+    assert reached_path("model:/nowhere/option", environ) == "/nowhere/option"
+    assert reached_path(None, environ) == "/nowhere/environ"
+
+
+@pytest.mark.parametrize(
+    "spec", ["sysfs", "sysfs:/x", "aws", "aws:-", "replay:x@5", "Model", "modelx", "", ":", "model.sock"]
+)
+def test_a_source_that_cannot_be_read(spec: str) -> None:
+    with pytest.raises(SpecError, match=r"this release reads model\[:SOCKET\]") as caught:
+        choose(spec, {})
+    assert repr(spec) in str(caught.value)
+
+
+@pytest.mark.parametrize("environ", [{}, {"NEURONTOOLS_SOURCE": ""}])
+def test_an_ordinary_machine(tmp_path: Path, environ: dict[str, str]) -> None:
+    write(tmp_path, "sys/class/dmi/id/product_name", "m7i.large\n")
+    pci_function(tmp_path, "0x1d0f\n", "0xec20\n")
+    pci_function(tmp_path, "0x8086\n", "0x7364\n", "0000:00:03.0")
+    with pytest.raises(SourceError) as caught:
+        choose(None, environ, str(tmp_path))
+    assert caught.value.reason == NO_DEVICES
+    assert "neuron-model start" in caught.value.hint
+    assert "--source model" in caught.value.hint
+
+
+def test_a_neuron_host_never_gets_a_model(tmp_path: Path) -> None:
+    write(tmp_path, "sys/class/dmi/id/product_name", "trn2.48xlarge\n")
+    with serving(answering({})) as path:
+        environ = {"XDG_RUNTIME_DIR": str(Path(path).parent)}
+        with pytest.raises(SourceError) as caught:
+            choose(None, environ, str(tmp_path))
+    assert caught.value.reason == NO_DEVICES
+    assert "trn2.48xlarge" in caught.value.hint
+    assert "driver" in caught.value.hint
+    assert "neuron-model" not in caught.value.hint
+
+
+@pytest.mark.parametrize("name", INSTANCES)
+def test_instance_types_are_neuron_hosts(name: str, tmp_path: Path) -> None:
+    write(tmp_path, "sys/class/dmi/id/product_name", f"{name}\n")
+    assert neuron_host(str(tmp_path)) == f"DMI product name {name}"
+
+
+@pytest.mark.parametrize("device_id", PCI_IDS)
+def test_pci_functions_make_a_neuron_host(device_id: int, tmp_path: Path) -> None:
+    pci_function(tmp_path, "0x8086\n", "0x1237\n", "0000:00:00.0")
+    pci_function(tmp_path, "0x1d0f\n", f"0x{device_id:04x}\n")
+    assert neuron_host(str(tmp_path)) == "PCI function 0000:00:1e.0"
+
+
+@pytest.mark.parametrize("path", ["sys/class/neuron_device", "sys/devices/virtual/neuron_device"])
+def test_the_driver_s_directories_make_a_neuron_host(path: str, tmp_path: Path) -> None:
+    (tmp_path / path).mkdir(parents=True)
+    assert neuron_host(str(tmp_path)) == f"/{path}"
+
+
+@pytest.mark.parametrize("product", ["", "info", "trn", "xtrn1.2xlarge", "c7gn.large", "caf\u00e9"])
+def test_other_products_are_none(product: str, tmp_path: Path) -> None:
+    write(tmp_path, "sys/class/dmi/id/product_name", product)
+    write(tmp_path, "sys/bus/pci/devices/0000:00:1e.0/vendor", "garbage")
+    assert neuron_host(str(tmp_path)) is None
