@@ -84,7 +84,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "an array"
     if isinstance(value, bool | str):
-        text = json.dumps(value, ensure_ascii=False)
+        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in json.dumps(value, ensure_ascii=False))
     else:
         # A whole number can have more digits than Python converts to text.
         text = "a very large number" if isinstance(value, int) and value.bit_length() > 200 else str(value)

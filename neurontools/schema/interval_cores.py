@@ -87,17 +87,16 @@ def bytes_in_use(memory: Mapping[str, MemoryUse] | None) -> dict[str, int] | Non
 
 
 def _merged(number: int, parts: list[CoreInterval]) -> CoreInterval:
-    columns = zip(*map(_merged_fields, parts), strict=True)
     # What is unknown of one part is unknown, which is the default.
-    known: dict[str, Any] = {
-        name: merge(column)
-        for (name, merge), column in zip(_MERGES.items(), columns, strict=True)
-        if None not in column
-    }
+    known: dict[str, Any] = {}
+    columns = zip(*map(_merged_fields, parts), strict=True)
+    for (name, merge), column in zip(_MERGES.items(), columns, strict=True):
+        if None not in column:
+            known[name] = merge(column)
     return CoreInterval(
         core=number,
         device=parts[0].device,
-        parts=tuple(core.core for core in parts),
+        parts=tuple([core.core for core in parts]),
         **known,
     )
 

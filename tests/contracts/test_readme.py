@@ -1,4 +1,4 @@
-"""What README shows is what the programs print: every marked block is the output of the command in its mark."""
+"""What README shows is what the programs print: every marked block is a command and its real output."""
 
 import os
 import re
@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Golden
 from tests.contracts.tree import ROOT
 
 README = ROOT / "README.md"
-BLOCK = re.compile(r"<!-- output of: (?P<command>.+?) -->\n```text\n(?P<text>.*?)```\n", re.DOTALL)
+BLOCK = re.compile(r"<!-- real output -->\n```console\n\$ (?P<command>[^\n]+)\n(?P<text>.*?)```\n", re.DOTALL)
 
 # What differs from one run to the next, and what README has in its place.
 MASKS = ((r"socket \S+, pid \d+", "socket /run/user/1000/neuron-k3x9/model.sock, pid 20817"),)
@@ -34,16 +35,14 @@ def output_of(command: str) -> str:
 def renewed(text: str) -> str:
     """README with every block as the programs print it today."""
     return BLOCK.sub(
-        lambda block: f"<!-- output of: {block['command']} -->\n```text\n{output_of(block['command'])}```\n", text
+        lambda block: f"<!-- real output -->\n```console\n$ {block['command']}\n{output_of(block['command'])}```\n",
+        text,
     )
 
 
 @pytest.mark.slow
-def test_the_outputs_in_readme_are_real() -> None:
+def test_the_outputs_in_readme_are_real(golden: Golden) -> None:
     assert shutil.which("jq"), "jq is missing: install it (Debian: apt-get install jq)"
     shown = README.read_text()
     assert len(BLOCK.findall(shown)) >= 5
-    real = renewed(shown)
-    if os.environ.get("NEURONTOOLS_GOLDEN") == "write":
-        README.write_text(real)
-    assert real == README.read_text()
+    golden("../../README.md", renewed(shown))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from device_model.scenario import (
@@ -211,6 +211,7 @@ def mutate(document: Any, spot: tuple[Any, ...], how: str, value: Any) -> None:
 
 
 @given(st.lists(changes, min_size=1, max_size=3))
+@example(edits=[(("processes",), "set", "\x85 ends a line, as some see it")])
 def test_random_changes_are_accepted_or_told(edits: list[tuple[tuple[Any, ...], str, Any]]) -> None:
     document = copy.deepcopy(DOCUMENT)
     for spot, how, value in edits:

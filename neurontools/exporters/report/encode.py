@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,6 +10,7 @@ from msgspec import UNSET, Struct
 
 from neurontools.exporters.report import format as form
 from neurontools.exporters.report.contents import RUNTIME_GROUPS, SYSTEM_GROUPS, Group, Report, Runtime
+from neurontools.hardware.memory import official_device, official_host
 from neurontools.schema.interval_memo import Memo
 from neurontools.schema.interval_records import (
     CoreInterval,
@@ -26,11 +26,6 @@ _NS_PER_S = 1_000_000_000
 _NESTED = "v3d"
 """The core version under which a logical core shows its physical ones."""
 _NO_SUPPLY = "this source does not supply it"
-
-# What the format has no category for. That the total stays the sum of its parts is certain, the choice is assumed.
-_HOST_REST = "application_memory"
-_HOST_FOLDED = {"notifications": "dma_buffers", "dma_rings": "dma_buffers"}
-_DEVICE_REST = "runtime_memory"
 
 # Fields of a process that a group is made of, also the names under which a source may say why it lacks them.
 _NEEDS = {
@@ -154,7 +149,7 @@ def _used_bytes(
     memory: Mapping[int, Mapping[str, int]] | None, host_memory: Mapping[str, int] | None
 ) -> form.RuntimeBytes:
     host = _host_bytes(host_memory)
-    cores = {core: _folded(form.CoreBytes, used, {}, _DEVICE_REST) for core, used in (memory or {}).items()}
+    cores = {core: form.CoreBytes(**official_device(used)) for core, used in (memory or {}).items()}
     return form.RuntimeBytes(
         host=_total(host),
         neuron_device=sum(map(_total, cores.values())),
@@ -174,11 +169,13 @@ def _counters(process: ProcessInterval, node: _Node) -> form.NeuroncoreCounters:
 
 def _core(node: _Node, number: int) -> form.CoreInUse:
     core = node.cores.get(number)
-    flops = UNSET if core is None or core.flops_per_s is None else round(core.flops_per_s)
+    if core is None:
+        return form.CoreInUse()
+    flops = UNSET if core.flops_per_s is None else round(core.flops_per_s)
     used = form.CoreInUse(
-        neuroncore_utilization=_number(_utilization(node, number) or 0), flops=flops, effective_flops=flops
+        neuroncore_utilization=_number(core.utilization_percent or 0), flops=flops, effective_flops=flops
     )
-    parts = [node.physical[part] for part in core.parts if part in node.physical] if core is not None else []
+    parts = [node.physical[part] for part in core.parts if part in node.physical]
     if parts:
         used.v3d = {
             f"nc_v3.{i}": form.CorePart(neuroncore_utilization=_number(part.utilization_percent or 0))
@@ -216,7 +213,7 @@ def _names(model: LoadedModel) -> Iterable[str]:
 
 def _subgraph(part: LoadedSubgraph, cores_per_device: int) -> form.Subgraph:
     host = _host_bytes(part.host_memory)
-    device = _folded(form.SubgraphDeviceBytes, part.device_memory, {}, _DEVICE_REST)
+    device = _subgraph_bytes(part.device_memory)
     return form.Subgraph(
         memory_used_bytes=form.SubgraphBytes(
             host=_total(host),
@@ -267,7 +264,8 @@ def _unknown(known: Mapping[str, object], whole: str) -> list[str]:
 
 
 def _tally(kind: type[S], counts: Mapping[str, int] | None) -> S:
-    return kind(**{name: (counts or {}).get(name, 0) for name in kind.__struct_fields__})
+    known = counts or {}
+    return kind(**{name: known.get(name, 0) for name in kind.__struct_fields__})
 
 
 def _latency(latency: Percentiles | None) -> form.Percentiles | None:
@@ -291,17 +289,15 @@ def _shares(percents: CpuPercents | None) -> form.CpuShares:
     )
 
 
-def _folded(kind: type[S], used: Mapping[str, int] | None, folded: Mapping[str, str], rest: str) -> S:
-    """Bytes by the format's categories: what it does not name goes where `folded` says, else to `rest`."""
-    sums = dict.fromkeys(kind.__struct_fields__, 0)
-    for category, count in (used or {}).items():
-        sums[category if category in sums else folded.get(category, rest)] += count
-    return kind(**sums)
+def _subgraph_bytes(memory: Mapping[str, int]) -> form.SubgraphDeviceBytes:
+    """A sub-graph has no scratchpad of its own in the format: the runtime's memory takes it in."""
+    used = official_device(memory)
+    used["runtime_memory"] += used.pop("model_shared_scratchpad")
+    return form.SubgraphDeviceBytes(**used)
 
 
-_host_bytes: Callable[[Mapping[str, int] | None], form.HostBytes] = partial(
-    _folded, form.HostBytes, folded=_HOST_FOLDED, rest=_HOST_REST
-)
+def _host_bytes(memory: Mapping[str, int] | None) -> form.HostBytes:
+    return form.HostBytes(**official_host(memory or {}))
 
 
 def _total(record: Struct) -> int:
@@ -310,7 +306,7 @@ def _total(record: Struct) -> int:
 
 def _by_key(records: Mapping[int, S]) -> dict[str, S]:
     """In the order of the keys as text, as Go writes a map."""
-    return dict(sorted([(str(number), record) for number, record in records.items()]))
+    return {str(number): records[number] for number in sorted(records, key=str)}
 
 
 def _number(value: float) -> form.Number:

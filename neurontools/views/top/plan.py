@@ -54,14 +54,16 @@ class Shape(NamedTuple):
 
 def plan(width: int, height: int, shape: Shape, banner: bool = False) -> dict[str, Place]:
     """The places of the sections that are shown, inside a terminal of width x height cells, none over another."""
-    places = {TITLE: Place(0, 0, width, 1, headed=False)} if height and width else {}
+    if not width or not height:
+        return {}
+    places = {TITLE: Place(0, 0, width, 1, headed=False)}
     top = len(places)
     if banner and height > 1:
         places[BANNER] = Place(0, 1, width, 1, headed=False)
         top = 2
     bottom = 2 if height >= 8 else 1 if height >= 5 else 0
     body = height - top - bottom
-    if body > 0 and width:
+    if body > 0:
         framed = width >= _FRAMED_WIDTH and height >= _FRAMED_HEIGHT
         places |= _side(width, body, top, shape, framed) or _stack(width, body, top, shape, framed)
     if bottom:

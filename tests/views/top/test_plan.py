@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from neurontools.views.top.panels.cores import grid
@@ -13,6 +13,7 @@ COMMON = ((80, 24), (120, 40), (200, 50))
 
 
 @given(st.integers(0, 400), st.integers(0, 120), st.sampled_from(SHAPES), st.booleans())
+@example(width=0, height=5, shape=SHAPES[0], banner=False)
 def test_places_are_inside_and_apart(width: int, height: int, shape: Shape, banner: bool) -> None:
     places = plan(width, height, shape, banner)
     taken: set[tuple[int, int]] = set()
