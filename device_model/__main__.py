@@ -54,6 +54,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _say(lines: list[str]) -> None:
+    if sys.stderr is None:
+        return
     with contextlib.suppress(OSError):
         print("\n".join(f"neuron-model: {line}" for line in lines), file=sys.stderr, flush=True)
 

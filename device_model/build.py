@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from device_model.kernel.chance import Chance
+from device_model.kernel.clock import NS
 from device_model.kernel.queue import EventQueue, Order
 from device_model.machine.core import Core
 from device_model.machine.node import Node
@@ -29,8 +30,6 @@ from device_model.workloads.rates import rates_for
 from device_model.workloads.shapes import shape_for
 from neurontools.hardware.instances import Instance, chip_of, lookup
 from neurontools.units import parse_duration_ns
-
-NS = 1_000_000_000
 
 
 class Program(NamedTuple):

@@ -10,13 +10,13 @@ from device_model.machine.hbm import PAGE_BYTES, RESERVED_BYTES, Bank, OutOfMemo
 from device_model.machine.node import Node
 from device_model.runtime.loading import ModelImage, Piece, base_pieces
 from device_model.runtime.placement import degrees
-from device_model.workloads.calibration import calibration_for
+from device_model.workloads.calibration import FITTED_GENERATION, calibration_for
 from device_model.workloads.cost import context_bucket, decode_seconds, decode_terms, prefill_seconds, prefill_terms
 from device_model.workloads.datatypes import DataType
 from device_model.workloads.encoder import encoder_seconds, encoder_terms
 from device_model.workloads.families import ModelShape
 from device_model.workloads.footprint import serving_image
-from device_model.workloads.rates import rates_for
+from device_model.workloads.rates import CoreRates, rates_for
 from device_model.workloads.steps import CostConstants
 from neurontools.hardware.chips import cores_of_bank
 from neurontools.hardware.instances import Instance, chip_of, core_count
@@ -167,7 +167,7 @@ def _pieces(image: ModelImage) -> Iterator[Piece]:
     yield from base_pieces()
     yield from image.fixed
     for _ in range(image.layers):
-        yield Piece("constants", "model constants", image.layer_bytes)
+        yield image.layer
     yield from image.last
 
 
@@ -188,7 +188,7 @@ def speed(question: Question) -> Speed:
     rates = rates_for(question.instance.name, question.data_type.multiplied)
     constants = calibration_for(rates.generation).constants
     if question.shape.kind == "encoder":
-        return _encoder_speed(question, constants, replicas)
+        return _encoder_speed(question, rates, constants, replicas)
     common = (question.shape, rates, ranks_of(question), _devices(question), question.batch)
     sizes = (question.data_type.weight_bytes, question.data_type.element_bytes)
     first = prefill_seconds(prefill_terms(*common, question.prompt, *sizes), constants)
@@ -208,8 +208,7 @@ def _buckets(prompt: int, context: int) -> Iterator[tuple[int, int]]:
         length = edge + 1
 
 
-def _encoder_speed(question: Question, constants: CostConstants, replicas: int) -> Speed:
-    rates = rates_for(question.instance.name, question.data_type.multiplied)
+def _encoder_speed(question: Question, rates: CoreRates, constants: CostConstants, replicas: int) -> Speed:
     tokens = min(question.context, question.shape.max_context)
     terms = encoder_terms(
         question.shape, rates, ranks_of(question), _devices(question), question.batch, tokens,
@@ -226,7 +225,8 @@ def trust(question: Question) -> Trust:
     reasons = tuple(_encoder_reasons(question) if encoder else _decoder_reasons(question))
     if calibration_for(generation).constants.extrapolated:
         reasons = (f"no published run on NeuronCore-{generation} was fitted", *reasons)
-    residuals = calibration_for("v2").residuals[f"{'encoder' if encoder else 'decode'}_leave_one_model_out"]
+    rows = "encoder" if encoder else "decode"
+    residuals = calibration_for(FITTED_GENERATION).residuals[f"{rows}_leave_one_model_out"]
     return Trust(bool(reasons), reasons, residuals["median"], residuals["p90"])
 
 

@@ -6,22 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 from device_model.build import build
+from device_model.kernel.clock import NS as NS
 from device_model.kernel.clock import STEPPED_EPOCH_NS
 from device_model.reading.inventory import take_allocations, take_inventory
-from device_model.reading.snapshot import take_snapshot
+from device_model.reading.snapshot import take_snapshot, times_engines
 from device_model.scenario import NamedScenario
 from neurontools.schema.allocations import Allocations
 from neurontools.schema.events import Events
 from neurontools.schema.inventory import Inventory
-from neurontools.schema.snapshot import Head, Origin, Snapshot
+from neurontools.schema.snapshot import Gap, Head, Origin, Snapshot
 
-NS = 1_000_000_000
 PAST_STEP_NS = 5 * NS
 PAST_KEPT_NS = 600 * NS
 """The model keeps a snapshot every 5 s of the last 10 minutes, so that every tool's first figure has a period."""
 
 FATAL_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 9: "SIGKILL", 15: "SIGTERM"}
 """Signals that end a simulated process; it handles none."""
+
+
+_NO_ENGINE_TIMES = Gap(reason="how fast this chip's vector and scalar engines are was never published")
 
 
 class CommandError(ValueError):
@@ -135,6 +138,7 @@ class Simulation:
             origin=Origin(kind="model", simulated=True, scenario=self.name),
             logical_neuroncore_config=self._world.node.logical_neuroncore_config,
             lnc_assumed=self._world.lnc_assumed,
+            gaps={} if times_engines(self._world.node.chip.core) else {"engines": _NO_ENGINE_TIMES},
         )
         return take_snapshot(self._world, head)
 

@@ -33,6 +33,11 @@ def format_bytes(count: int, digits: int = 2) -> str:
     return f"{count} B"
 
 
+def format_capacity(count: int) -> str:
+    """A size of hardware, without decimals that say nothing: "384 GiB", but "1.50 TiB"."""
+    return format_bytes(count).replace(".00 ", " ")
+
+
 def parse_bytes(text: str) -> int:
     """Bytes from "1GB" (10**9), "512MiB", "10k" (10 * 1024), "14.75 GiB" or "4096"; letters in either case.
 

@@ -12,6 +12,7 @@ from neurontools.units import (
     NS_PER_S,
     TIB,
     format_bytes,
+    format_capacity,
     format_duration_ns,
     format_percent,
     parse_bytes,
@@ -42,6 +43,12 @@ def test_the_number_of_decimals_can_be_chosen() -> None:
     assert format_bytes(32 * GIB, digits=0) == "32 GiB"
     assert format_bytes(768 * GIB, digits=0) == "768 GiB"
     assert format_bytes(1024 * GIB - 1, digits=0) == "1 TiB"
+
+
+def test_a_capacity_has_only_decimals_that_mean_something() -> None:
+    assert format_capacity(384 * GIB) == "384 GiB"
+    assert format_capacity(1536 * GIB) == "1.50 TiB"
+    assert format_capacity(500) == "500 B"
     assert format_percent(56.857) == "56.86%"
     assert format_percent(100, digits=0) == "100%"
 

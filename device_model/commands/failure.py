@@ -36,4 +36,6 @@ _ADVICE = {
 
 def of_system(what: str, path: str, error: OSError) -> Failure:
     """The failure for a system call that went wrong: `what` names the attempt, such as "cannot write"."""
-    return Failure(f"{what} {path}: {error.strerror or error}", _ADVICE.get(error.errno or 0, ""))
+    # The advice is about places to write to; of a file to read, the cause says all.
+    hint = "" if what == "cannot read" else _ADVICE.get(error.errno or 0, "")
+    return Failure(f"{what} {path}: {error.strerror or error}", hint)

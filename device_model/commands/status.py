@@ -10,11 +10,14 @@ from device_model.commands.failure import USAGE, Failure
 from neurontools.schema.document import decode
 from neurontools.schema.interval import Interval, NoInterval, Totals, between, totals
 from neurontools.schema.snapshot import Process, Snapshot
-from neurontools.units import format_bytes, format_duration_ns
+from neurontools.units import format_bytes, format_capacity, format_duration_ns
 from neurontools.wire import Client
 
 PERIOD_NS = 1_000_000_000
 """Rates are over at least this much of the model's time."""
+
+_ADVANCE_S = 0.1
+"""A running model shows a later instant after this long, on the way of a long advance too."""
 
 UNKNOWN = "–"
 
@@ -35,6 +38,11 @@ def status(options: Any) -> int:
             return 0
         current = _snapshot(client)
         interval = _interval(_past(client), current)
+        if interval is None and about["speed"]:
+            # Too young, or on the way of a long advance: nothing is kept to compare with, but time passes.
+            time.sleep(min(1.0, 1.0 / about["speed"]) + _ADVANCE_S)
+            previous, current = current, _snapshot(client)
+            interval = _interval(previous, current)
     print(_title(about))
     print(f"seed {about['seed']}, {_pace(about)}, up {format_duration_ns(about['uptime_ns'], 1)}")
     print(f"socket {about['socket']}, pid {about['pid']}")
@@ -94,7 +102,7 @@ def _progress(total: Totals) -> str:
     """One line: throughput, memory, busiest core, requests."""
     tokens = UNKNOWN if total.generated_tokens_per_s is None else f"{total.generated_tokens_per_s:,.0f}"
     used = UNKNOWN if total.memory_used_bytes is None else format_bytes(total.memory_used_bytes, 1)
-    whole = UNKNOWN if total.memory_total_bytes is None else format_bytes(total.memory_total_bytes, 0)
+    whole = UNKNOWN if total.memory_total_bytes is None else format_capacity(total.memory_total_bytes)
     core = total.busiest_core
     busiest = (
         UNKNOWN

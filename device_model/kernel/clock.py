@@ -2,7 +2,10 @@
 
 from typing import NamedTuple
 
-NS = 1_000_000_000
+from neurontools.units import NS_PER_S
+
+NS = NS_PER_S
+"""A second of the model's time."""
 
 STEPPED_EPOCH_NS = 1_767_571_200 * NS
 """Where a stepped model starts: 2026-01-05T00:00:00Z, so that the same commands give the same bytes on any day."""

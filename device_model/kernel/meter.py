@@ -62,7 +62,7 @@ class Meter:
         self._credit = Credit()
         self._keep_ns = keep_ns
         self._last_read: tuple[int, tuple[int, ...]] = (-1, self._done)
-        self._history: deque[Stretch] = deque()
+        self._history: deque[tuple[Run, int]] = deque()
         self._last_executed: Run | None = None
         self.run: Run | None = None
 
@@ -87,14 +87,15 @@ class Meter:
         if run is None:
             return
         self._done = self.read(time_ns)
-        if run.credit_ns and run.steps_done(time_ns):
-            self._credit, self._last_executed = self.credit(time_ns), run
+        credit = self.credit(time_ns)
+        if credit is not self._credit:
+            self._credit, self._last_executed = credit, run
         self._change(None)
-        history = self._history
-        while history and history[0].end_ns < time_ns - self._keep_ns:
+        history, oldest_ns = self._history, time_ns - self._keep_ns
+        while history and history[0][1] < oldest_ns:
             history.popleft()
         if time_ns > run.start_ns:
-            history.append(Stretch(run.start_ns, min(time_ns, run.end_ns), run.step_ns, run.per_step))
+            history.append((run, min(time_ns, run.end_ns)))
 
     def read(self, time_ns: int) -> tuple[int, ...]:
         """The totals at `time_ns`, which is not before the last change."""
@@ -103,15 +104,21 @@ class Meter:
             return self._done
         if self._last_read[0] != time_ns:
             elapsed, step_ns = run.elapsed_ns(time_ns), run.step_ns
-            totals = [done + amount * elapsed // step_ns for done, amount in zip(self._done, run.per_step, strict=True)]
+            steps, rest = divmod(elapsed, step_ns)
+            pairs = zip(self._done, run.per_step, strict=True)
+            if rest:
+                totals = [done + amount * elapsed // step_ns for done, amount in pairs]
+            else:
+                totals = [done + amount * steps for done, amount in pairs]
             self._last_read = (time_ns, tuple(totals))
         return self._last_read[1]
 
     def stretches(self) -> list[Stretch]:
         """What is remembered, in order, with the run under way to its planned end."""
-        run = self.run
-        under_way = [] if run is None else [Stretch(run.start_ns, run.end_ns, run.step_ns, run.per_step)]
-        return [*self._history, *under_way]
+        under_way = [] if self.run is None else [(self.run, self.run.end_ns)]
+        return [
+            Stretch(run.start_ns, end_ns, run.step_ns, run.per_step) for run, end_ns in [*self._history, *under_way]
+        ]
 
     def last_step(self, time_ns: int) -> Run | None:
         """The run in which an execution was last completed by `time_ns`."""
@@ -119,9 +126,9 @@ class Meter:
         return run if run is not None and run.credit_ns and run.steps_done(time_ns) else self._last_executed
 
     def credit(self, time_ns: int) -> Credit:
-        """Executions completed by `time_ns` and the time that they took."""
+        """Executions completed by `time_ns` and the time that they took; the same object until another completes."""
         run, credit = self.run, self._credit
         if run is None or not run.credit_ns:
             return credit
         steps = run.steps_done(time_ns)
-        return Credit(credit.executions + steps, credit.time_ns + steps * run.credit_ns)
+        return Credit(credit.executions + steps, credit.time_ns + steps * run.credit_ns) if steps else credit

@@ -17,7 +17,6 @@ class Order(IntEnum):
     COMPLETION = 3
     ARRIVAL = 4
     LAUNCH = 5
-    READ = 6
 
 
 class Ticket:

@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+from device_model.kernel.clock import NS
 from device_model.kernel.meter import Meter
 
-NS_PER_MINUTE = 60_000_000_000
+NS_PER_MINUTE = 60 * NS
 
 _KEEP_NS = 3 * NS_PER_MINUTE
 """Runs kept for the power of the last full minute, which began at most two minutes ago."""

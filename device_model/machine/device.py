@@ -8,14 +8,7 @@ from device_model.machine.hbm import RESERVED_BYTES, Bank, Chunk, Owner
 from device_model.machine.ledger import Ledger
 from device_model.machine.power import Workers
 from neurontools.hardware.chips import Chip, banks_of_core, cores_of_bank
-
-ECC_COUNTERS = (
-    "mem_ecc_corrected",
-    "mem_ecc_uncorrected",
-    "mem_ecc_repairable_uncorrected",
-    "sram_ecc_corrected",
-    "sram_ecc_uncorrected",
-)
+from neurontools.hardware.driver import ECC_COUNTERS
 
 
 class _Worker(NamedTuple):
@@ -25,19 +18,23 @@ class _Worker(NamedTuple):
 
 
 class Device:
-    """A device whose cores are numbered over the node from `first_core` on."""
+    """A device whose cores are numbered over the node from `first_core` on.
 
-    def __init__(self, index: int, chip: Chip, first_core: int, serial_number: str) -> None:
+    `bank_cores` are the cores, numbered within the device, that each bank serves.
+    """
+
+    def __init__(self, index: int, chip: Chip, first_core: int, serial_number: str | None) -> None:
         self.index = index
         self.chip = chip
         self.serial_number = serial_number
         self.banks = [Bank(i, chip.bank_bytes) for i in range(chip.banks)]
         self.cores = [Core(first_core + i, index, i, banks_of_core(chip, i)[0]) for i in range(chip.cores)]
+        self.bank_cores = [cores_of_bank(chip, bank.index) for bank in self.banks]
         self.ledger = Ledger(chip.cores)
         self.ecc = dict.fromkeys(ECC_COUNTERS, 0)
         self._workers: list[_Worker] = []
-        for bank in self.banks:
-            self.ledger.allocate_device(cores_of_bank(chip, bank.index)[0], "driver_memory", RESERVED_BYTES)
+        for served in self.bank_cores:
+            self.ledger.allocate_device(served[0], "driver_memory", RESERVED_BYTES)
 
     def allocate(self, size: int, owner: Owner, from_top: bool = False) -> Chunk:
         """Takes memory from the bank of the owner's core; raises OutOfMemory."""
@@ -56,15 +53,19 @@ class Device:
 
     def begin_work(self, group: Lockstep, time_ns: int) -> None:
         """The group's cores on this device draw power from now on."""
-        recent = time_ns - 2 * NS_PER_MINUTE
-        self._workers = [w for w in self._workers if w.until_ns is None or w.until_ns >= recent]
+        self._forget(time_ns)
         mine = sum(core.number in group.cores for core in self.cores)
         self._workers.append(_Worker(group, mine / len(self.cores), None))
 
     def end_work(self, group: Lockstep, time_ns: int) -> None:
         """The group has left; its share of the running minute is kept."""
+        self._forget(time_ns)
         self._workers = [w._replace(until_ns=time_ns) if w.group is group else w for w in self._workers]
 
+    def _forget(self, time_ns: int) -> None:
+        recent = time_ns - 2 * NS_PER_MINUTE
+        self._workers = [w for w in self._workers if w.until_ns is None or w.until_ns >= recent]
+
     def workers(self) -> Workers:
-        """The groups that have worked here in the last minutes."""
+        """The groups that work here or did when the last one came or went, two minutes before that included."""
         return tuple((worker.group, worker.share) for worker in self._workers)

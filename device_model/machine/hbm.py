@@ -209,7 +209,7 @@ class Bank:
     @property
     def largest_free_bytes(self) -> int:
         """The largest free extent of the bank; 0 when it is full."""
-        return max(max(self._main.sizes, default=0), max(self._small.sizes, default=0))
+        return max([0, *self._main.sizes, *self._small.sizes])
 
     @property
     def fragmentation(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from neurontools.hardware.driver import CORE_MEMORY, HOST_MEMORY
@@ -19,6 +20,17 @@ class Use(NamedTuple):
 NOTHING = Use(0, 0, 0)
 
 
+class CoreReading(NamedTuple):
+    """One core's memory as snapshots show it; made anew only after a change, so not to be altered."""
+
+    host: MemoryUse
+    device: MemoryUse
+    categories: dict[str, MemoryUse]
+
+
+_Change = Callable[[Use, int], Use]
+
+
 class Ledger:
     """What the driver's sysfs says of one device's memory; cores are physical, within the device.
 
@@ -33,41 +45,28 @@ class Ledger:
         self._device_core = dict.fromkeys(range(cores), NOTHING)
         self._host_category = dict.fromkeys(HOST_MEMORY, NOTHING)
         self._host_core = dict.fromkeys(range(cores), NOTHING)
-        self._readings: dict[int, dict[str, MemoryUse]] = {}
+        self._core_readings: dict[int, CoreReading] = {}
+        self._host_reading: dict[str, MemoryUse] | None = None
 
     def allocate_device(self, core: int, category: str, size: int) -> None:
         """Book `size` bytes of device memory; KeyError for an unknown core or category, ValueError for size < 0."""
-        category_use = _increased(self._device_category[core, category], size)
-        self._enter_device(core, category, category_use, _increased(self._device_core[core], size))
+        self._enter_device(core, category, size, _increased)
 
     def free_device(self, core: int, category: str, size: int) -> None:
         """Take `size` bytes of device memory off the books; ValueError, and no change, if that much is not there."""
-        category_use = _decreased(self._device_category[core, category], size)
-        self._enter_device(core, category, category_use, _decreased(self._device_core[core], size))
+        self._enter_device(core, category, size, _decreased)
 
     def allocate_host(self, core: int | None, category: str, size: int) -> None:
         """Book `size` bytes of host memory, for `core` or, with None, for the device alone; errors as for device."""
-        category_use = _increased(self._host_category[category], size)
-        if core is not None:
-            self._host_core[core] = _increased(self._host_core[core], size)
-        self._host_category[category] = category_use
+        self._enter_host(core, category, size, _increased)
 
     def free_host(self, core: int | None, category: str, size: int) -> None:
         """Take `size` bytes of host memory off the books; errors as for device memory."""
-        category_use = _decreased(self._host_category[category], size)
-        if core is not None:
-            self._host_core[core] = _decreased(self._host_core[core], size)
-        self._host_category[category] = category_use
+        self._enter_host(core, category, size, _decreased)
 
     def device_category(self, core: int, category: str) -> Use:
         """The counter neuron_core<core>/stats/memory_usage/device_mem/<category>."""
         return self._device_category[core, category]
-
-    def device_categories(self, core: int) -> dict[str, MemoryUse]:
-        """All of a core's categories as snapshots show them; made anew only after a change, so not to be altered."""
-        if core not in self._readings:
-            self._readings[core] = {name: MemoryUse(*self._device_category[core, name]) for name in CORE_MEMORY}
-        return self._readings[core]
 
     def device_core(self, core: int) -> Use:
         """The counter neuron_core<core>/stats/memory_usage/device_mem."""
@@ -81,10 +80,33 @@ class Ledger:
         """The counter neuron_core<core>/stats/memory_usage/host_mem."""
         return self._host_core[core]
 
-    def _enter_device(self, core: int, category: str, category_use: Use, core_use: Use) -> None:
+    def core_reading(self, core: int) -> CoreReading:
+        """All that the driver says of one core's memory."""
+        if core not in self._core_readings:
+            categories = {name: MemoryUse(*self._device_category[core, name]) for name in CORE_MEMORY}
+            host, device = MemoryUse(*self._host_core[core]), MemoryUse(*self._device_core[core])
+            self._core_readings[core] = CoreReading(host, device, categories)
+        return self._core_readings[core]
+
+    def host_reading(self) -> dict[str, MemoryUse]:
+        """The device's host memory by category; made anew only after a change, so not to be altered."""
+        if self._host_reading is None:
+            self._host_reading = {name: MemoryUse(*use) for name, use in self._host_category.items()}
+        return self._host_reading
+
+    def _enter_device(self, core: int, category: str, size: int, changed: _Change) -> None:
+        category_use = changed(self._device_category[core, category], size)
+        self._device_core[core] = changed(self._device_core[core], size)
         self._device_category[core, category] = category_use
-        self._device_core[core] = core_use
-        self._readings.pop(core, None)
+        self._core_readings.pop(core, None)
+
+    def _enter_host(self, core: int | None, category: str, size: int, changed: _Change) -> None:
+        category_use = changed(self._host_category[category], size)
+        if core is not None:
+            self._host_core[core] = changed(self._host_core[core], size)
+            self._core_readings.pop(core, None)
+        self._host_category[category] = category_use
+        self._host_reading = None
 
 
 def _increased(use: Use, size: int) -> Use:

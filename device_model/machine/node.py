@@ -8,6 +8,7 @@ from device_model.machine.host import Host
 from device_model.machine.links import Links, ring_edges
 from device_model.machine.power import PowerMeter
 from neurontools.hardware.chips import core_memory_bytes_per_s
+from neurontools.hardware.driver import ATTRIBUTES
 from neurontools.hardware.instances import Instance, chip_of, link_bytes_per_s
 from neurontools.hardware.topology import adjacency
 
@@ -21,8 +22,7 @@ class Node:
         self.boot_ns = boot_ns
         self.logical_neuroncore_config = logical_neuroncore_config
         self.devices = [
-            Device(i, self.chip, i * self.chip.cores, f"{chance.bits(f'device{i}', 'serial', 0):016x}")
-            for i in range(instance.devices)
+            Device(i, self.chip, i * self.chip.cores, self._serial_number(chance, i)) for i in range(instance.devices)
         ]
         self.cores: list[Core] = [core for device in self.devices for core in device.cores]
         capacity = link_bytes_per_s(instance)
@@ -31,6 +31,11 @@ class Node:
         self.host = Host(instance.vcpus, instance.host_memory_bytes)
         for core in self.cores:
             core.count("reset_req_count")  # the driver resets every core once when it loads
+
+    def _serial_number(self, chance: Chance, device: int) -> str | None:
+        """None where the chip's driver shows no serial number."""
+        shown = any(a.path == "info/serial_number" and self.chip.family in a.families for a in ATTRIBUTES)
+        return f"{chance.bits(f'device{device}', 'serial', 0):016x}" if shown else None
 
     def begin_work(self, cores: tuple[Core, ...], time_ns: int) -> Lockstep:
         """Makes free cores a lockstep group, whose collectives go around the ring of their devices."""

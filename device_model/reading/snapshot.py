@@ -5,23 +5,23 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from device_model.build import World
+from device_model.kernel.clock import NS
 from device_model.kernel.meter import Credit
 from device_model.machine.activity import Activity
 from device_model.machine.core import Core, LastStep, Tally
 from device_model.machine.device import Device
-from device_model.machine.ledger import Use
 from device_model.machine.power import last_full_minute
 from device_model.reading.process import process_reading
 from device_model.runtime import memory
-from neurontools.hardware.chips import cores_of_bank
-from neurontools.hardware.driver import HOST_MEMORY, STATUS_NAMES
+from device_model.workloads.engines import PARTITIONS
+from neurontools.hardware.chips import NeuronCore
+from neurontools.hardware.driver import POWER_NO_DATA, POWER_VALID, STATUS_NAMES
 from neurontools.schema import snapshot as schema
 
 _NONE_YET = schema.Counter(0)
 _NO_STATUS = dict.fromkeys(STATUS_NAMES, _NONE_YET)
 _OTHER = ("model_load_count", "reset_req_count", "reset_fail_count")
 
-_PE_TILE_ROWS = 128
 _PE_ROW_GROUPS = 4
 _BYTES_PER_WEIGHT = 2
 
@@ -36,6 +36,11 @@ class _Work(NamedTuple):
 
 
 _Written = dict[_Work, schema.Core]
+
+
+def times_engines(core: NeuronCore) -> bool:
+    """Whether it is known how fast all engines of a generation are, without which their times are not."""
+    return core.vector_flops is not None and core.scalar_flops is not None
 
 
 def take_snapshot(world: World, head: schema.Head) -> schema.Snapshot:
@@ -56,7 +61,7 @@ def take_snapshot(world: World, head: schema.Head) -> schema.Snapshot:
 def _device(
     world: World, device: Device, time_ns: int, sent: dict[tuple[int, int], int], written: _Written
 ) -> schema.Device:
-    node, ledger = world.node, device.ledger
+    node = world.node
     capacity = node.links.capacity_bytes_per_s
     links = [
         schema.Link(
@@ -78,13 +83,13 @@ def _device(
                     total_bytes=bank.total_bytes,
                     used_bytes=bank.used_bytes,
                     largest_free_bytes=bank.largest_free_bytes,
-                    cores=cores_of_bank(node.chip, bank.index),
+                    cores=served,
                 )
-                for bank in device.banks
+                for bank, served in zip(device.banks, device.bank_cores, strict=True)
             ]
         ),
         links=tuple(links),
-        host_memory={name: _use(ledger.host_category(name)) for name in HOST_MEMORY},
+        host_memory=device.ledger.host_reading(),
         ecc=dict(device.ecc),
         power=_power(world, device, time_ns),
         reset_state="ready",
@@ -95,21 +100,23 @@ def _device(
 def _core(device: Device, core: Core, time_ns: int, boot_ns: int, written: _Written) -> schema.Core:
     work = _Work(core.read(time_ns), core.credit(time_ns), core.last_step(time_ns), tuple(core.tallies.items()))
     if work not in written:
-        written[work] = _counted(work, device.chip.core.engine_clocks_hz["tensor"], time_ns - boot_ns)
-    ledger = device.ledger
+        written[work] = _counted(work, device.chip.core, time_ns - boot_ns)
+    memory_reading = device.ledger.core_reading(core.index)
     return replace(
         written[work],
         core=core.number,
         index=core.index,
-        host_memory=_use(ledger.host_core(core.index)),
-        device_memory=_use(ledger.device_core(core.index)),
-        memory=ledger.device_categories(core.index),
+        host_memory=memory_reading.host,
+        device_memory=memory_reading.device,
+        memory=memory_reading.categories,
     )
 
 
-def _counted(work: _Work, clock_hz: int | None, up_ns: int) -> schema.Core:
+def _counted(work: _Work, core: NeuronCore, up_ns: int) -> schema.Core:
     """A core with the given counts, not yet with a number and memory."""
     done, credit, last = work.done, work.credit, work.last
+    clock_hz = core.engine_clocks_hz["tensor"]
+    engines = schema.EngineTimes(done.tensor_ns, done.vector_ns, done.scalar_ns, done.gpsimd_ns)
     tallies = {name: schema.Counter(tally.total, tally.present) for name, tally in work.tallies}
     status = _NO_STATUS | {name: count for name, count in tallies.items() if name in _NO_STATUS}
     status["success"] = schema.Counter(credit.executions, 1 if credit.executions else 0)
@@ -122,7 +129,7 @@ def _counted(work: _Work, clock_hz: int | None, up_ns: int) -> schema.Core:
         index=0,
         busy_ns=done.busy_ns,
         collectives_ns=done.collectives_ns,
-        engines=schema.EngineTimes(done.tensor_ns, done.vector_ns, done.scalar_ns, done.gpsimd_ns),
+        engines=engines if times_engines(core) else None,
         flops=done.flops,
         hbm_read_bytes=done.hbm_read_bytes,
         hbm_written_bytes=done.hbm_written_bytes,
@@ -137,8 +144,8 @@ def _pe_counters(tensor_ns: int, read_bytes: int, up_ns: int, clock_hz: int) -> 
 
     Idle cycles are counted from idle time: as a difference of two rounded counts they could fall.
     """
-    active, idle = (ns * clock_hz // 1_000_000_000 for ns in (tensor_ns, up_ns - tensor_ns))
-    return (schema.PeRow(active, read_bytes // _BYTES_PER_WEIGHT // _PE_TILE_ROWS, idle),) * _PE_ROW_GROUPS
+    active, idle = (ns * clock_hz // NS for ns in (tensor_ns, up_ns - tensor_ns))
+    return (schema.PeRow(active, read_bytes // _BYTES_PER_WEIGHT // PARTITIONS, idle),) * _PE_ROW_GROUPS
 
 
 def _power(world: World, device: Device, time_ns: int) -> schema.Power | None:
@@ -146,11 +153,11 @@ def _power(world: World, device: Device, time_ns: int) -> schema.Power | None:
         return None
     end_ns = last_full_minute(time_ns, world.node.boot_ns)
     if end_ns is None:
-        return schema.Power(status="POWER_STATUS_NO_DATA")
+        return schema.Power(status=POWER_NO_DATA)
     minute = world.node.power.minute(end_ns, device.workers())
     return schema.Power(
-        status="POWER_STATUS_VALID",
-        epoch_s=end_ns // 1_000_000_000,
+        status=POWER_VALID,
+        epoch_s=end_ns // NS,
         min_percent=minute.low,
         max_percent=minute.high,
         avg_percent=minute.mean,
@@ -158,25 +165,16 @@ def _power(world: World, device: Device, time_ns: int) -> schema.Power | None:
 
 
 def _host(world: World, time_ns: int) -> schema.Host:
-    """Processes are the only users of vCPUs: each thread keeps to one, the vCPU with its core's number."""
-    host, uses = world.node.host, world.runtime.vcpu_use(time_ns)
-    user, system = [0] * host.vcpus, [0] * host.vcpus
-    for threads, used in uses:
-        for totals, amount in ((user, used.user_ns), (system, used.system_ns)):
-            share, rest = divmod(amount, len(threads))
-            for i, thread in enumerate(threads):
-                totals[thread % host.vcpus] += share + (i < rest)
+    """The host; processes are the only users of its vCPUs."""
+    host, times = world.node.host, world.runtime.vcpu_times(time_ns)
+    busy = zip(times.user_ns, times.system_ns, strict=True)
     up_ns = time_ns - world.node.boot_ns
     resident = sum(memory.resident_bytes(process) for process in world.runtime.processes.values())
     return schema.Host(
-        cpus=tuple([schema.CpuTimes(u, 0, s, up_ns - u - s, 0, 0, 0) for u, s in zip(user, system, strict=True)]),
+        cpus=tuple([schema.CpuTimes(user, 0, system, up_ns - user - system, 0, 0, 0) for user, system in busy]),
         memory_total_bytes=host.memory_bytes,
         memory_used_bytes=host.system_bytes + resident,
         swap_total_bytes=0,
         swap_used_bytes=0,
-        context_switches=sum(use.used.context_switches for use in uses),
+        context_switches=times.context_switches,
     )
-
-
-def _use(use: Use) -> schema.MemoryUse:
-    return schema.MemoryUse(*use)

@@ -8,8 +8,8 @@ from device_model.machine.activity import Activity
 LAUNCH_NS = 108_000
 """Host side of one execution: the difference of total and device latency in a captured report (inf1, 2023)."""
 
-MAX_LAUNCH_SHARE = 10
-"""A step so short that the launch would be more than a tenth of it hides the rest behind the step before."""
+LAUNCH_SHARE_DIVISOR = 10
+"""A launch shows as at most one part in this many of a step; the step before hides the rest (assumed)."""
 
 USER_NS_PER_CORE, SYSTEM_NS_PER_CORE = 60_000, 20_000
 """vCPU time of one launch for each core that takes part (assumed)."""
@@ -35,7 +35,7 @@ class StepWork(NamedTuple):
 
 def device_ns(duration_ns: int) -> int:
     """The part of an execution's duration that it spends on the device."""
-    return duration_ns - min(LAUNCH_NS, duration_ns // MAX_LAUNCH_SHARE)
+    return duration_ns - min(LAUNCH_NS, duration_ns // LAUNCH_SHARE_DIVISOR)
 
 
 @lru_cache(maxsize=4096)

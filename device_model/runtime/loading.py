@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-MIB = 1 << 20
+from neurontools.units import KIB, MIB
 
 MICROCODE_BYTES = 96 * MIB
 """Once per physical core, when a process first loads a model there."""
@@ -39,6 +39,11 @@ class ModelImage(NamedTuple):
     fixed: tuple[Piece, ...]
     last: tuple[Piece, ...]
 
+    @property
+    def layer(self) -> Piece:
+        """The block of weights of one layer."""
+        return Piece("constants", "model constants", self.layer_bytes)
+
     def device_bytes(self) -> dict[str, int]:
         """Requested bytes by category on each core once loaded."""
         total = {"constants": self.layers * self.layer_bytes}
@@ -66,7 +71,7 @@ _COLLECTIVES = (
     Piece("collectives", "collectives", 64 * MIB),
     Piece("dma_rings", "dma rings collectives", 4 * MIB),
 )
-CODE_BYTES_PER_LAYER = 512 << 10
+CODE_BYTES_PER_LAYER = 512 * KIB
 """Instructions of one layer in one context bucket (assumed)."""
 
 

@@ -7,9 +7,10 @@ from device_model.machine.hbm import Chunk, OutOfMemory, Owner
 from device_model.machine.node import Node
 from device_model.runtime.loading import Piece
 from device_model.runtime.process import Process
+from neurontools.units import KIB, MIB
 
-HOST_BYTES_PER_DEVICE = {"dma_buffers": 8 << 20, "notifications": 4 << 20, "dma_rings": 2 << 20}
-HOST_BYTES_PER_CORE = {"application_memory": 640 << 10}
+HOST_BYTES_PER_DEVICE = {"dma_buffers": 8 * MIB, "notifications": 4 * MIB, "dma_rings": 2 * MIB}
+HOST_BYTES_PER_CORE = {"application_memory": 640 * KIB}
 """Host memory of an open device (dma_buffers and application_memory as captured on trn1n, the others assumed)."""
 
 RESIDENT_BYTES = 1_500_000_000

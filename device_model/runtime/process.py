@@ -5,17 +5,8 @@ from typing import NamedTuple
 from device_model.machine.activity import Lockstep
 from device_model.machine.core import Core
 from device_model.runtime.loading import ModelImage
+from neurontools.hardware.nrt import ERROR_KINDS, OUTCOMES
 from neurontools.schema.histogram import Histogram, bucket_of
-
-OUTCOMES = (
-    "completed",
-    "completed_with_err",
-    "completed_with_num_err",
-    "timed_out",
-    "incorrect_input",
-    "failed_to_queue",
-)
-ERROR_KINDS = ("generic", "numerical", "transient", "model", "runtime", "hardware")
 
 
 class Identity(NamedTuple):

@@ -8,6 +8,7 @@ from device_model.kernel.meter import Run
 from device_model.kernel.queue import EventQueue, Order, Ticket
 from device_model.machine.activity import Activity
 from device_model.machine.core import Core
+from device_model.machine.host import VcpuTimes
 from device_model.machine.node import Node
 from device_model.runtime import log, memory
 from device_model.runtime.eventlog import EventLog
@@ -47,13 +48,6 @@ class Execution(NamedTuple):
     done: Executed
 
 
-class VcpuUse(NamedTuple):
-    """Host time of one process, alive or ended; one thread for each of its cores carries an equal part."""
-
-    threads: tuple[int, ...]
-    used: Activity
-
-
 class Runtime:
     """All Neuron processes of a node. Times are the model's, in ns."""
 
@@ -65,7 +59,6 @@ class Runtime:
         self.processes: dict[int, Process] = {}
         self._executions: dict[int, Execution] = {}
         self._loading: dict[int, list[Ticket]] = {}
-        self._ended: list[VcpuUse] = []
         self._started = 0
 
     def start(self, time_ns: int, identity: Identity, cores: tuple[Core, ...]) -> Process | None:
@@ -91,14 +84,13 @@ class Runtime:
 
         Each layer's memory is taken before its weights are written.
         """
-        layer = (Piece("constants", "model constants", image.layer_bytes),)
-        if not self._take(time_ns, process, (*image.fixed, *layer), image.name):
+        if not self._take(time_ns, process, (*image.fixed, image.layer), image.name):
             return
         run = _load_run(time_ns, process, image)
         process.group.meter.start(run)
 
         def next_layer(now_ns: int) -> None:
-            self._take(now_ns, process, layer, image.name)
+            self._take(now_ns, process, (image.layer,), image.name)
 
         def written(now_ns: int) -> None:
             if self._take(now_ns, process, image.last, image.name):
@@ -142,10 +134,12 @@ class Runtime:
         """The executions that the process is in the middle of."""
         return self._executions.get(process.pid)
 
-    def vcpu_use(self, time_ns: int) -> list[VcpuUse]:
-        """What every process since boot has used of the host's vCPUs."""
-        groups = [process.group for process in self.processes.values()]
-        return self._ended + [VcpuUse(group.cores, group.read(time_ns)) for group in groups]
+    def vcpu_times(self, time_ns: int) -> VcpuTimes:
+        """What all processes since boot have used of the host's vCPUs."""
+        times = self.node.host.ended.copy()
+        for process in self.processes.values():
+            times.add(process.group.cores, process.group.read(time_ns))
+        return times
 
     def end(self, time_ns: int, process: Process, how: str) -> None:
         """The process ends: its memory is released exactly, its cores are free, what they counted stays."""
@@ -155,7 +149,7 @@ class Runtime:
         if execution is not None:
             execution.ticket.cancel()
         self.node.end_work(process.group, time_ns)
-        self._ended.append(VcpuUse(process.group.cores, process.group.read(time_ns)))
+        self.node.host.ended.add(process.group.cores, process.group.read(time_ns))
         memory.release(self.node, process)
         memory.close_devices(self.node, process)
         for core in process.cores:

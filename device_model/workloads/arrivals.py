@@ -3,8 +3,9 @@
 from typing import NamedTuple, Protocol
 
 from device_model.kernel.chance import Chance
+from device_model.kernel.clock import NS
 
-RETRY_NS = 1_000_000_000
+RETRY_NS = NS
 """A client that is turned away waits at least this long before it asks again (assumed)."""
 
 

@@ -6,6 +6,7 @@ It must not hold state, draw chance or know a clock: every function here is pure
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from device_model.workloads.engines import (
     ACTIVATION_BYTES,
@@ -31,6 +32,7 @@ from device_model.workloads.steps import StepTerms, TermSeconds
 SCORE_BYTES = 4  # attention scores are kept in FP32
 
 
+@lru_cache(maxsize=4096)
 def context_bucket(tokens: int) -> int:
     """The smallest power of two that holds `tokens`: compiled graphs exist for these lengths only."""
     return 1 << max(0, tokens - 1).bit_length()

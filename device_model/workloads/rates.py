@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from neurontools.hardware.chips import core_memory_bytes_per_s, core_share
 from neurontools.hardware.instances import chip_of, link_bytes_per_s, links_per_device, lookup
+from neurontools.hardware.topology import TORUS_ROW
 
 _GPSIMD_LANE_BITS = 32
-_TORUS_ROW = 4
 
 
 class CoreRates(NamedTuple):
@@ -68,5 +68,5 @@ def ring_lanes(rates: CoreRates, devices: int) -> int:
     """
     if devices == rates.devices and rates.topology != "chain":
         return max(1, rates.links)
-    whole_rows = rates.topology == "torus" and devices % _TORUS_ROW == 0
+    whole_rows = rates.topology == "torus" and devices % TORUS_ROW == 0
     return 2 if whole_rows else 1

@@ -19,7 +19,7 @@ from neurontools.exporters.report import (
 from neurontools.schema.interval import NoInterval
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Process
-from neurontools.schema.source import Source, SourceError
+from neurontools.schema.source import Source, SourceError, narrow
 from neurontools.sources.choose import NO_DEVICES
 from neurontools.sources.sampling import Sampler
 
@@ -41,7 +41,7 @@ class Collector:
         self._talk = talk
         self._sampler = Sampler(source, None if plan.extended else needed)
         if not plan.extended:
-            _narrow(source)
+            narrow(source, needed_kind())
         self._inventory = _inventory(source)
         self._lost = False
         self._snapshot = self._sampler.take()
@@ -104,13 +104,6 @@ class Collector:
             return Group.of(self._sampler.interval(key))
         except NoInterval as reason:
             return Group(None, 0, reason.reason)
-
-
-def _narrow(source: Source) -> None:
-    """Spares a source that decodes text what no official group is made of: most of a large host's reading."""
-    narrow = getattr(source, "narrow", None)
-    if narrow is not None:
-        narrow(needed_kind())
 
 
 def _extended(group: Group) -> dict[str, Any]:

@@ -15,6 +15,12 @@ _COMMANDS = {
     "monitor": ("neurontools.commands.monitor", "print what they do, a line of JSON per period (neuron-monitor)"),
 }
 
+_EXAMPLES = (
+    (f"{NAME} ls --topology", "the devices of this host and their links"),
+    (f"{NAME} monitor --once | jq .system_data", "one group of one document"),
+    (f"neuron-model run -- {NAME} top", "a simulated host, gone when you quit"),
+)
+
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the tool that the first word names with the others; returns its exit code."""
@@ -45,4 +51,7 @@ def _about(arguments: Sequence[str]) -> None:
 
 def _usage() -> str:
     tools = "".join(f"  {name:<10}{about}\n" for name, (_, about) in _COMMANDS.items())
-    return f"Usage:\n  {NAME} TOOL [OPTIONS]\n\nTools:\n{tools}\n`{NAME} TOOL --help` says more.\n"
+    width = max(len(words) for words, _ in _EXAMPLES)
+    examples = "".join(f"  {words:<{width}}  {about}\n" for words, about in _EXAMPLES)
+    usage = f"Usage:\n  {NAME} TOOL [OPTIONS]\n\nTools:\n{tools}\nExamples:\n{examples}"
+    return f"{usage}\n`{NAME} TOOL --help` says more.\n"

@@ -86,15 +86,21 @@ def _print_once(spec: str | None) -> None:
     if reading.interval is None or reading.inventory is None:
         from neurontools.schema.source import SourceError
 
-        raise SourceError(f"there is nothing to show yet: {reading.waiting}")
+        hint = "a stepped model moves by `neuron-model advance 1s` only" if _is_model(reading) else ""
+        raise SourceError(f"there is nothing to show yet: {reading.waiting}", hint)
     from neurontools.views.top import text
 
     errors.write(text.render(reading.interval, reading.inventory, version()), text.to_ascii)
 
 
+def _is_model(reading: "Reading") -> bool:
+    return reading.inventory is not None and reading.inventory.simulated
+
+
 def _watch(spec: str | None, refresh_s: float) -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise errors.UsageError("this needs a terminal; for plain text use --once")
+    # Textual draws on stderr.
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise errors.UsageError("this needs a terminal as stdin, stdout and stderr; for plain text use --once")
     from neurontools.views.top.reader import Reader
 
     source = choose(spec, os.environ)

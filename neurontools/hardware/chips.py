@@ -111,6 +111,14 @@ def cores_of_bank(chip: Chip, bank: int) -> tuple[int, ...]:
     return tuple(range(bank * per_bank, (bank + 1) * per_bank))
 
 
+def official_core_version(chip_name: str, logical_neuroncore_config: int) -> str | None:
+    """What AWS's tools call the logical cores, such as "v3d"; None for a chip or an LNC without a known name."""
+    chip = CHIPS.get(chip_name)
+    if chip is None or logical_neuroncore_config != chip.default_lnc:
+        return None
+    return chip.monitor_core_version
+
+
 _NC_V1 = NeuronCore(
     version="v1",
     arch_type="NCv1",

@@ -30,7 +30,10 @@ LIVE_COUNTERS_SINCE = "2.30.2"
 """Before this driver the counters that the runtime keeps move in sysfs only when a process closes the device."""
 SRAM_ECC_BITS = 16
 """SRAM error counts wrap at this width."""
-POWER_STATUSES = ("POWER_STATUS_VALID", "POWER_STATUS_NO_DATA", "POWER_STATUS_INVALID")
+POWER_VALID = "POWER_STATUS_VALID"
+POWER_NO_DATA = "POWER_STATUS_NO_DATA"
+POWER_STATUSES = (POWER_VALID, POWER_NO_DATA, "POWER_STATUS_INVALID")
+"""The first word of the file `stats/power/utilization`."""
 RESET_STATES = ("RESET", "READY", "INVALID")
 """By the number in the file `reset`."""
 ULTRASERVER_MODES = {1: "X4", 2: "X2H", 3: "X2V", 4: "X1"}
@@ -113,6 +116,14 @@ CORE_MEMORY = {
 """Per core: categories of device memory -> the first driver that has them."""
 MEMORY_FILES = ("total", "present", "peak")
 """In use now, size of the last allocation or release, high-water mark."""
+ECC_COUNTERS = {
+    "sram_ecc_uncorrected": "2.14.5",
+    "mem_ecc_uncorrected": "2.14.5",
+    "mem_ecc_repairable_uncorrected": "2.23.9",
+    "sram_ecc_corrected": "2.30.2",
+    "mem_ecc_corrected": "2.30.2",
+}
+"""Per device: memory errors by kind -> the first driver that counts them."""
 COUNTER_FILES = ("total", "present")
 """Sum since the driver was loaded (or the file written to), and the last increment."""
 HEALTH_FILES = (
@@ -298,13 +309,7 @@ def _device_attributes() -> Iterator[Attribute]:
 
 
 def _hardware_attributes() -> Iterator[Attribute]:
-    for name, since in (
-        ("sram_ecc_uncorrected", "2.14.5"),
-        ("mem_ecc_uncorrected", "2.14.5"),
-        ("mem_ecc_repairable_uncorrected", "2.23.9"),
-        ("sram_ecc_corrected", "2.30.2"),
-        ("mem_ecc_corrected", "2.30.2"),
-    ):
+    for name, since in ECC_COUNTERS.items():
         path = f"stats/hardware/{name}"
         certain = since != "2.30.2"
         yield Attribute(path, "device", 0o644, "int", since, families=_NOT_INF1, kept_by="device", certain=certain)

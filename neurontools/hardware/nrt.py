@@ -8,6 +8,15 @@ from typing import NamedTuple
 
 DEFAULT_EXECUTION_TIMEOUT_S = 30
 
+OUTCOMES = (
+    "completed",
+    "completed_with_err",
+    "completed_with_num_err",
+    "timed_out",
+    "incorrect_input",
+    "failed_to_queue",
+)
+"""How an execution can end: the keys of neuron-monitor's execution_summary, in its order."""
 ERROR_KINDS = ("generic", "numerical", "transient", "model", "runtime", "hardware")
 """neuron-monitor's kinds of error, in its order."""
 
@@ -33,7 +42,7 @@ class Status(NamedTuple):
     meaning: str
     advice: str
     outcome: str | None = None
-    """The key of neuron-monitor's execution_summary that counts it, where known."""
+    """One of `OUTCOMES`, where known."""
     error_kind: str | None = None
     """One of `ERROR_KINDS`, where known."""
     error_kind_assumed: bool = False

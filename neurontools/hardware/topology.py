@@ -5,7 +5,8 @@ from neurontools.hardware.instances import Instance
 Adjacency = tuple[tuple[int, ...], ...]
 """Per device its neighbours."""
 
-_ROW = 4
+TORUS_ROW = 4
+"""Devices of one row of a torus."""
 
 # The driver prints the neighbours of the newer torus from a table that follows no rule.
 _TRN2_TORUS: Adjacency = (
@@ -146,9 +147,9 @@ def _torus(instance: Instance) -> Adjacency:
     count = instance.devices
 
     def beside(i: int, step: int) -> int:
-        return i - i % _ROW + (i + step) % _ROW
+        return i - i % TORUS_ROW + (i + step) % TORUS_ROW
 
-    return tuple(((i - _ROW) % count, beside(i, -1), (i + _ROW) % count, beside(i, 1)) for i in range(count))
+    return tuple(((i - TORUS_ROW) % count, beside(i, -1), (i + TORUS_ROW) % count, beside(i, 1)) for i in range(count))
 
 
 _RULES = {"none": _none, "chain": _chain, "ring": _ring, "torus": _torus}

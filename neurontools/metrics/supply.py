@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from neurontools.hardware.driver import LIVE_COUNTERS_SINCE
 from neurontools.metrics.metric import Supply
 
 _YES = Supply(True)
-_LIVE = "2.30.2"
 _AT_CLOSE = "older drivers move it only when the process closes the device"
 _NOT_IN_STREAM = "AWS's neuron-monitor does not print it"
 _NOT_A_DEVICE_NUMBER = "the driver knows devices, not the host"
@@ -25,7 +25,7 @@ def driver(since: str, note: str = "") -> Supplies:
 
 def driver_runtime(note: str) -> Supplies:
     """A counter of the runtime that the driver passes on, live from one version on."""
-    return _table(sysfs=Supply(True, _LIVE, note), aws=Supply(False, note=_NOT_IN_STREAM))
+    return _table(sysfs=Supply(True, LIVE_COUNTERS_SINCE, note), aws=Supply(False, note=_NOT_IN_STREAM))
 
 
 def driver_runtime_and_stream(note: str) -> Supplies:

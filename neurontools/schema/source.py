@@ -1,11 +1,14 @@
 """The one interface between what can be read and everything that reads it."""
 
-from typing import Protocol
+from __future__ import annotations
 
-from neurontools.schema.allocations import Allocations
-from neurontools.schema.events import Events
-from neurontools.schema.inventory import Inventory
-from neurontools.schema.snapshot import Snapshot
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from neurontools.schema.allocations import Allocations
+    from neurontools.schema.events import Events
+    from neurontools.schema.inventory import Inventory
+    from neurontools.schema.snapshot import Snapshot
 
 
 class SourceError(Exception):
@@ -43,3 +46,18 @@ class Source(Protocol):
     def close(self) -> None:
         """Lets go of sockets and files; safe to call twice."""
         ...
+
+
+@runtime_checkable
+class Narrowing(Protocol):
+    """What a source can do besides, where it reads text: skip what its reader does not look at."""
+
+    def narrow(self, kind: type[Snapshot]) -> None:
+        """From now on readings are of this kind, see schema.document.narrowed."""
+        ...
+
+
+def narrow(source: Source, kind: type[Snapshot]) -> None:
+    """Lets a source skip what `kind` does not look at; one that cannot goes on giving whole snapshots."""
+    if isinstance(source, Narrowing):
+        source.narrow(kind)

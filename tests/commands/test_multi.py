@@ -25,6 +25,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert [multi.main([word]) for word in ("--help", "-h", "--version")] == [0, 0, 0]
     out = capsys.readouterr().out
     assert "  ls " in out
+    assert "\nExamples:\n  neurontools " in out
     assert re.search(r"^neurontools (\d+\.\d+\.\d+|unknown)$", out, re.MULTILINE)
 
 

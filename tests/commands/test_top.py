@@ -19,6 +19,7 @@ from neurontools.schema.document import encode
 from neurontools.schema.inventory import to_document
 from neurontools.views.top import text
 from neurontools.views.top.reader import Reader
+from tests.device_model.daemons import running, short_directory, socket_in
 from tests.sources.server import answering, serving, socket_path
 from tests.views.top.hosts import Host
 
@@ -87,11 +88,37 @@ def test_once_prints_what_the_view_makes_of_the_source(host: Host, model: str) -
     assert (result.stderr, result.returncode) == ("", 0)
 
 
+def test_once_on_a_model_that_stands_still_says_how_to_move_it() -> None:
+    with short_directory() as directory, running(directory, "--scenario", "idle", "--stepped"):
+        result = neuron_top("--once", "--source", f"model:{socket_in(directory)}")
+    assert (result.stdout, result.returncode) == ("", 1)
+    assert [line for line in result.stderr.splitlines() if "`neuron-model advance 1s`" in line]
+
+
 def test_without_a_terminal_it_says_how_to_do_without() -> None:
     result = neuron_top("--source", "model:/nowhere")
     assert result.returncode == errors.EXIT_USAGE
     assert result.stdout == ""
     assert re.fullmatch(r"neuron-top: .*terminal.*--once\n", result.stderr)
+
+
+def test_a_screen_that_would_be_drawn_into_a_file_is_refused() -> None:
+    """Textual draws on stderr: redirected, the terminal would stay empty."""
+    ours, theirs = pty.openpty()
+    try:
+        result = subprocess.run(
+            [*COMMAND, "--source", "model:/nowhere"],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert result.returncode == errors.EXIT_USAGE
+    assert re.fullmatch(r"neuron-top: .*terminal.*stderr.*--once\n", result.stderr)
 
 
 @pytest.mark.parametrize("words", [["--refresh", "0.1"], ["--refresh=61"], ["--refresh", "x"], ["--refresh", "nan"]])

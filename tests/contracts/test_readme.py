@@ -15,6 +15,8 @@ from tests.contracts.tree import ROOT
 README = ROOT / "README.md"
 BLOCK = re.compile(r"<!-- real output -->\n```console\n\$ (?P<command>[^\n]+)\n(?P<text>.*?)```\n", re.DOTALL)
 
+RECIPE = re.compile(r"^neuron-monitor .*\| jq .*$", re.MULTILINE)
+
 # What differs from one run to the next, and what README has in its place.
 MASKS = ((r"socket \S+, pid \d+", "socket /run/user/1000/neuron-k3x9/model.sock, pid 20817"),)
 
@@ -38,6 +40,17 @@ def renewed(text: str) -> str:
         lambda block: f"<!-- real output -->\n```console\n$ {block['command']}\n{output_of(block['command'])}```\n",
         text,
     )
+
+
+@pytest.mark.slow
+def test_the_recipes_in_readme_work() -> None:
+    recipes = RECIPE.findall(README.read_text())
+    assert len(recipes) >= 4
+    for recipe in recipes:
+        once = recipe.replace("neuron-monitor", "neuron-monitor --once").replace("'", "'\\''")
+        answer = output_of(f"neuron-model run --stepped -- sh -c 'neuron-model advance 1m >&2; {once}'")
+        assert answer.strip(), recipe
+        assert "null" not in answer, recipe
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from neurontools.exporters.report.format import HardwareInfo, InstanceInfo, RuntimeReport, SystemData
-from neurontools.hardware.chips import CHIPS
+from neurontools.hardware.chips import CHIPS, official_core_version
 from neurontools.schema.interval_records import Interval
 from neurontools.schema.inventory import Inventory
 
@@ -68,13 +68,10 @@ def hardware_info(inventory: Inventory, error: str = "") -> HardwareInfo:
     """The devices, under the names of AWS's tool; a name that is not published for the chip is ours or empty."""
     chip = CHIPS.get(inventory.chip)
     lnc = inventory.logical_neuroncore_config
-    core_version = None
-    if chip is not None and lnc == chip.default_lnc:
-        core_version = chip.monitor_core_version
     return HardwareInfo(
         neuron_device_type=(chip.monitor_device_type if chip else None) or "",
         neuron_device_version=(chip.monitor_device_version if chip else None) or "",
-        neuroncore_version=core_version or inventory.neuroncore_version,
+        neuroncore_version=official_core_version(inventory.chip, lnc) or inventory.neuroncore_version,
         neuron_device_count=len(inventory.devices),
         neuron_device_memory_size=inventory.devices[0].memory_bytes if inventory.devices else 0,
         neuroncore_per_device_count=inventory.logical_cores_per_device,

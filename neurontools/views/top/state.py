@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from neurontools.hardware.chips import CHIPS, core_share
+from neurontools.hardware.chips import CHIPS, core_share, official_core_version
 from neurontools.schema.interval import CoreInterval, Interval, ProcessInterval, totals
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Head
@@ -168,8 +168,9 @@ def _cores(
     values = [cell.value for row in rows for cell in row.cells if cell.shown]
     known = [value for value in values if value is not None]
     name = "core_flops_per_s" if flops else "core_utilization_percent"
+    lnc = inventory.logical_neuroncore_config
     return Cores(
-        version=inventory.neuroncore_version + "d" * (inventory.logical_neuroncore_config > 1),
+        version=official_core_version(inventory.chip, lnc) or inventory.neuroncore_version,
         flops=flops,
         summary=sum(known) / (1 if flops else len(known)) if known else None,
         rows=tuple(rows),

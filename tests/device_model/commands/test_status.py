@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from device_model.__main__ import main
+from device_model.commands.status import _progress
+from neurontools.schema.totals import Totals
+from neurontools.units import GIB
 from tests.conftest import Golden
 from tests.device_model.daemons import call, running, short_directory, socket_in
+from tests.device_model.hosts import host, server
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +61,27 @@ def test_following_a_model_that_stands_still_says_how_to_move_it(
     out, err = capsys.readouterr()
     assert out.startswith("SIMULATED inf2.48xlarge, scenario two-tenants: ")
     assert err == "neuron-model: this model moves by `neuron-model advance` only\n"
+
+
+@pytest.mark.parametrize(("capacity_gib", "text"), [(384, "384 GiB"), (1536, "1.50 TiB"), (2304, "2.25 TiB")])
+def test_the_capacity_is_not_rounded_to_another_number(capacity_gib: int, text: str) -> None:
+    assert f"0 B of {text}   busiest" in _progress(Totals(memory_used_bytes=0, memory_total_bytes=capacity_gib * GIB))
+
+
+def test_a_running_model_that_kept_no_past_is_looked_at_twice(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on the way of the long advances of an accelerated model."""
+    simulation = host(server())
+    simulation.advance(simulation.now_ns + 60 * 10**9)
+    looks = [simulation.snapshot()]
+    simulation.advance(simulation.now_ns + 5 * 10**9)
+    looks.append(simulation.snapshot())
+    with short_directory() as directory, running(directory, "--scenario", "idle"):
+        path = socket_in(directory)
+        monkeypatch.setattr("device_model.commands.status._past", lambda _: None)
+        monkeypatch.setattr("device_model.commands.status._snapshot", lambda _: looks.pop(0))
+        assert main(["status", "--socket", path]) == 0
+    out = capsys.readouterr().out
+    assert " tokens/s   memory " in out
+    assert "no rates yet" not in out

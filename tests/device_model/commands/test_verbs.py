@@ -128,6 +128,8 @@ def test_an_interrupted_start_leaves_no_daemon() -> None:
         starting = launch(directory, "start", start_new_session=True)
         wait_until(lambda: Path(f"/proc/{starting.pid}/task/{starting.pid}/children").read_text())
         child = int(Path(f"/proc/{starting.pid}/task/{starting.pid}/children").read_text().split()[0])
+        # Before that the interrupt may hit the interpreter where it cannot raise, while it makes the process.
+        wait_until(lambda: b"--ready-fd" in Path(f"/proc/{child}/cmdline").read_bytes())
         starting.send_signal(signal.SIGINT)
         _, err = starting.communicate(timeout=20)
         assert (starting.returncode, "Traceback" in err) == (130, False)
@@ -264,3 +266,11 @@ def test_check_says_what_will_not_last(tmp_path: Path, capsys: pytest.CaptureFix
 def test_check_is_quiet_about_what_is_fine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "opt-30b"]) == 0
     assert capsys.readouterr() == ("opt-30b: fine on inf2.48xlarge, 3 processes\n", "")
+
+
+def test_a_file_to_read_that_is_not_there_gets_no_advice_for_writing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "none.json")
+    assert main(["restore", missing, "--foreground", "--socket", str(tmp_path / "s")]) == 1
+    assert capsys.readouterr().err.splitlines() == [f"neuron-model: cannot read {missing}: No such file or directory"]

@@ -15,7 +15,8 @@ def test_a_node_is_its_instance_type(name: str) -> None:
     host, instance = node(name), lookup(name)
     assert [core.number for core in host.cores] == list(range(core_count(instance)))
     assert sum(bank.total_bytes for device in host.devices for bank in device.banks) == total_memory_bytes(instance)
-    assert len({device.serial_number for device in host.devices}) == instance.devices
+    serials = {device.serial_number for device in host.devices}
+    assert serials == {None} if host.chip.name == "Inferentia" else len(serials) == instance.devices
     for device in host.devices:
         assert [core.device for core in device.cores] == [device.index] * host.chip.cores
         for bank in device.banks:

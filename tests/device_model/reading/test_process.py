@@ -2,7 +2,8 @@
 
 import pytest
 
-from device_model.runtime.loading import MIB, MICROCODE_BYTES
+from device_model.runtime.loading import MICROCODE_BYTES
+from neurontools.units import MIB
 from tests.device_model.hosts import CLOSED, forward, host, process_of, server
 
 

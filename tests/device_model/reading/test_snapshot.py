@@ -155,3 +155,10 @@ def test_tensor_cycles_are_all_the_cycles_since_boot() -> None:
             assert row.mm_active + row.idle == pytest.approx(20 * clock, abs=1)
             assert row.mm_active > 0
             assert row.wl_active > 0
+
+
+def test_engines_of_a_chip_without_published_rates_are_unknown_and_not_idle() -> None:
+    taken = forward(host(server(arrivals=CLOSED), instance="inf1.6xlarge"), 60).snapshot()
+    assert any(core.busy_ns for device in taken.devices for core in device.cores)
+    assert all(core.engines is None for device in taken.devices for core in device.cores)
+    assert "never published" in taken.head.gaps["engines"].reason

@@ -3,10 +3,15 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from device_model.runtime.execution import LAUNCH_NS, StepWork, activity_of, device_ns
+from device_model.runtime.execution import LAUNCH_NS, LAUNCH_SHARE_DIVISOR, StepWork, activity_of, device_ns
+from device_model.workloads.steps import StepCost
 
 amounts = st.integers(0, 10**9)
 works = st.builds(StepWork, st.integers(1, 10**9), *[amounts] * 9)
+
+
+def test_a_steps_cost_begins_with_the_work_that_it_stands_for() -> None:
+    assert StepCost._fields[: len(StepWork._fields)] == StepWork._fields
 
 
 @given(works, st.integers(1, 128), st.integers(1, 16))
@@ -23,4 +28,4 @@ def test_parts_of_a_step_stay_within_its_time_on_the_device(work: StepWork, core
 def test_the_host_side_of_an_execution_is_bounded(duration_ns: int) -> None:
     launch = duration_ns - device_ns(duration_ns)
     assert 0 <= launch <= LAUNCH_NS
-    assert launch * 10 <= duration_ns
+    assert launch * LAUNCH_SHARE_DIVISOR <= duration_ns

@@ -26,7 +26,7 @@ def test_all_weights_and_caches_are_allocated_once(
 
 def test_pieces_go_by_the_words_of_the_driver_and_of_the_log() -> None:
     image = decoder_image("m", 3, 1000, Caches(3, 10), 5, 2)
-    for piece in (*base_pieces(), *image.fixed, *image.last):
+    for piece in (*base_pieces(), *image.fixed, image.layer, *image.last):
         assert piece.category in CORE_MEMORY
         assert piece.usage in [column.usage for column in COLUMNS]
         assert piece.size > 0

@@ -134,3 +134,10 @@ def test_the_current_tab_is_in_sight_among_two_hundred() -> None:
         shown = contents(interval, inventory, View(tab=(process.pid, process.started_ns)))
         line = text(footer.render(shown.tabs, "", 60).rows[0])
         assert f">[{place + 2}]:{process.pid}<" in line
+
+
+@pytest.mark.parametrize(("instance", "of"), [("trn2.48xlarge", "of 1.50 TiB"), ("inf2.48xlarge", "of 384 GiB")])
+def test_the_capacity_is_not_rounded_to_another_number(instance: str, of: str) -> None:
+    shown = contents(*host_of(instance), View()).memory
+    rows = [text(line) for line in summary.render(shown, 80, 40).rows]
+    assert [row for row in rows if row.rstrip().endswith(of)] == [row for row in rows if row.startswith("Device Used")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from neurontools.exporters.report.contents import hardware_info
 from neurontools.metrics import BY_NAME
 from neurontools.schema.interval import Interval
 from neurontools.schema.inventory import Inventory
@@ -43,6 +44,13 @@ def test_the_average_and_the_sum_are_of_the_cores_of_the_tab() -> None:
     one = all_of((interval, inventory), View(tab=tab_of(interval, 1))).cores
     assert {cell.core for row in one.rows for cell in row.cells if cell.shown} == own
     assert one.summary == pytest.approx(sum(known[core] for core in own) / len(own))
+
+
+@pytest.mark.parametrize("instance", [*TYPES, "trn3p.48xlarge"])
+@pytest.mark.parametrize("lnc", [1, 2])
+def test_the_cores_have_the_name_that_neuron_monitor_gives_them(instance: str, lnc: int) -> None:
+    interval, inventory = host_of(instance, lnc=lnc) if instance.startswith(("trn2", "trn3")) else host_of(instance)
+    assert all_of((interval, inventory)).cores.version == hardware_info(inventory).neuroncore_version
 
 
 def test_flops_are_teraflops_and_the_bar_is_the_part_of_the_peak() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from neurontools.units import format_bytes
+from neurontools.units import format_bytes, format_capacity
 from neurontools.views.top.memory import (
     APP_MEMORY,
     DEVICE_CATEGORIES,
@@ -36,7 +36,7 @@ def render(memory: Memory, width: int, height: int) -> Block:
 def _note(memory: Memory) -> tuple[Span, ...]:
     if memory.instance_used is None or memory.instance_total is None:
         return ()
-    used, total = format_bytes(memory.instance_used), format_bytes(memory.instance_total, 0)
+    used, total = format_bytes(memory.instance_used), format_capacity(memory.instance_total)
     return (Span(f"instance: {used} of {total}", "dim"),)
 
 
@@ -50,7 +50,7 @@ def _list(memory: Memory, width: int) -> list[Line]:
         spans = [Span(f"{name + ' Used Memory':<{_LABEL}}", "strong"), Span(right(_bytes(total), _BYTES), "strong")]
         if total is not None and capacity:
             spans += [Span("  "), *bar(((total / capacity, "memory"),), room)]
-            of_all = f" of {format_bytes(capacity, 0)}" if tail == _CAPACITY else ""
+            of_all = f" of {format_capacity(capacity)}" if tail == _CAPACITY else ""
             spans.append(Span(f" {100 * total / capacity:.1f}%{of_all}", "dim"))
         lines.append(Line(tuple(spans)))
         for category in _categories(name):
