@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import astuple
 
 from neurontools.schema.deltas import Meters, Period, mean, part, per_s, percent, total_of
+from neurontools.schema.interval_memo import Memo
 from neurontools.schema.interval_records import CoreInterval, EnginePercents
 from neurontools.schema.snapshot import Core, Counter, MemoryUse, PeRow
 
@@ -22,6 +23,12 @@ _UNREAD = Core(core=-1, index=-1)
 
 def physical_core(previous: Core | None, current: Core, device: int, period: Period) -> CoreInterval:
     """One physical core; without an earlier reading of it everything that needs one is None."""
+    if previous == current:
+        return _at_rest((device, current.core), current, device)
+    return _counted(previous, current, device, period)
+
+
+def _counted(previous: Core | None, current: Core, device: int, period: Period) -> CoreInterval:
     duration_ns = period.duration_ns
     meters = Meters(f"core/{current.core}", period.resets)
     previous = previous or _UNREAD
@@ -76,7 +83,15 @@ def logical_cores(physical: Sequence[CoreInterval], size: int) -> tuple[CoreInte
     members: dict[int, list[CoreInterval]] = {}
     for core in physical:
         members.setdefault(core.core // size, []).append(core)
-    return tuple(_merged(number, members[number]) for number in sorted(members))
+    return tuple(_merged_of(number, number, members[number]) for number in sorted(members))
+
+
+def _resting(core: Core, device: int) -> CoreInterval:
+    """A core that counted nothing: then the length of the period does not matter, and one record serves them all."""
+    return _counted(core, core, device, Period(duration_ns=1, core_size=1, resets=[]))
+
+
+_at_rest = Memo(_resting)
 
 
 def bytes_in_use(memory: Mapping[str, MemoryUse] | None) -> dict[str, int] | None:
@@ -99,6 +114,9 @@ def _merged(number: int, parts: list[CoreInterval]) -> CoreInterval:
         parts=tuple([core.core for core in parts]),
         **known,
     )
+
+
+_merged_of = Memo(_merged)
 
 
 def _sum_by_key(mappings: Sequence[dict[str, int]]) -> dict[str, int]:
