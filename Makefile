@@ -43,7 +43,7 @@ test-full: $(VENV)/.dev ## every test but the nightly ones; needs tmux
 	@HYPOTHESIS_PROFILE=full $(BIN)/pytest -rs -m 'not nightly'
 
 nightly: $(VENV)/.dev ## every test, with long fuzzing and endurance runs
-	@HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -rs
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -rs --timeout 36000
 
 golden: $(VENV)/.dev ## rewrite the golden files; read the diff before you commit it
 	@NEURONTOOLS_GOLDEN=write $(BIN)/pytest --durations=0 --durations-min=10 -m 'not nightly'

@@ -263,9 +263,12 @@ def test_a_model_that_fails_says_so_and_ends(part: str, request_: dict[str, Any]
             text=True,
             env=surroundings(directory),
         ) as process:
-            # One fails when it is read, another by itself.
-            errors = [] if request_ is None else [failing(path, request_)]
-            _, said = process.communicate(timeout=PATIENCE_S)
+            try:
+                # One fails when it is read, another by itself.
+                errors = [] if request_ is None else [failing(path, request_)]
+                _, said = process.communicate(timeout=PATIENCE_S)
+            finally:
+                process.kill()
         assert process.returncode == 70
         first, second = said.splitlines()
         assert first.startswith("neuron-model: the device model has failed 0s after its start: KeyError: 'no such")
@@ -274,8 +277,15 @@ def test_a_model_that_fails_says_so_and_ends(part: str, request_: dict[str, Any]
         assert list(directory.iterdir()) == []
 
 
+def listens(path: str) -> bool:
+    with suppress(OSError), connection(path):
+        return True
+    return False
+
+
 def failing(path: str, request_: dict[str, Any]) -> Any:
-    wait_until(lambda: os.path.exists(path))
+    # The path is there a moment before anybody listens on it.
+    wait_until(lambda: listens(path))
     with connection(path) as bare:
         bare.sendall(json.dumps(request_).encode() + b"\n")
         return answer(bare)["error"]
