@@ -8,6 +8,7 @@ from operator import sub
 
 from msgspec.structs import astuple
 
+from neurontools.hardware.driver import POWER_VALID
 from neurontools.schema.deltas import Meters, Period, mean, part, per_s, percent, total_of
 from neurontools.schema.interval_cores import bytes_in_use
 from neurontools.schema.interval_records import (
@@ -23,7 +24,6 @@ from neurontools.schema.snapshot import Bank, CpuTimes, Device, Host, Link
 _ECC_WRAP_BITS: Mapping[str, int] = {"sram_ecc_uncorrected": 16, "sram_ecc_corrected": 16}
 """The firmware packs both SRAM counts into one register of 32 bits."""
 
-_POWER_VALID = "POWER_STATUS_VALID"
 _CPU_STATES = CpuTimes.__struct_fields__
 
 
@@ -40,7 +40,7 @@ def device_interval(
     used = _used(banks, cores)
     total = total_of(bank.total_bytes for bank in banks)
     host_memory = bytes_in_use(current.host_memory)
-    power = current.power if current.power is not None and current.power.status == _POWER_VALID else None
+    power = current.power if current.power is not None and current.power.status == POWER_VALID else None
     return DeviceInterval(
         device=current.index,
         utilization_percent=mean([core.utilization_percent for core in cores]),
