@@ -22,12 +22,12 @@ from device_model.scenario import (
     ScenarioError,
 )
 from device_model.workloads.arrivals import Arrivals, ClosedLoop, Lengths, Poisson
-from device_model.workloads.calibration import constants_for
-from device_model.workloads.datatypes import DataTypeError, data_type_for
-from device_model.workloads.footprint import serving_image
-from device_model.workloads.llm import Demand, LlmServer, Reloads, Served
-from device_model.workloads.rates import rates_for
-from device_model.workloads.shapes import shape_for
+from device_model.workloads.calibration.constants import constants_for
+from device_model.workloads.cost.footprint import serving_image
+from device_model.workloads.cost.rates import rates_for
+from device_model.workloads.kinds.llm import Demand, LlmServer, Reloads, Served
+from device_model.workloads.models.datatypes import DataTypeError, data_type_for
+from device_model.workloads.models.shapes import shape_for
 from neurontools.hardware.instances import Instance, chip_of, lookup
 from neurontools.units import parse_duration_ns
 

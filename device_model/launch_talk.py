@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from device_model.plan import Question, answer, valid_degrees
 from device_model.plan import memory as memory_of
-from device_model.workloads.cost import kv_bytes_per_core
-from device_model.workloads.datatypes import DATA_TYPES, data_types_of
-from device_model.workloads.families import ModelShape, opt
-from device_model.workloads.shapes import shape_for
+from device_model.workloads.cost.decoder import kv_bytes_per_core
+from device_model.workloads.models.datatypes import DATA_TYPES, data_types_of
+from device_model.workloads.models.families import ModelShape, opt
+from device_model.workloads.models.shapes import shape_for
 from neurontools.hardware.chips import CHIPS
 from neurontools.hardware.instances import lookup, total_memory_bytes, total_memory_bytes_per_s, total_peak_flops
 from neurontools.units import GIB

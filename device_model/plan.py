@@ -10,14 +10,20 @@ from device_model.machine.hbm import PAGE_BYTES, RESERVED_BYTES, Bank, OutOfMemo
 from device_model.machine.node import Node
 from device_model.runtime.loading import ModelImage, Piece, base_pieces
 from device_model.runtime.placement import degrees
-from device_model.workloads.calibration import FITTED_GENERATION, calibration_for
-from device_model.workloads.cost import context_bucket, decode_seconds, decode_terms, prefill_seconds, prefill_terms
-from device_model.workloads.datatypes import DataType
-from device_model.workloads.encoder import encoder_seconds, encoder_terms
-from device_model.workloads.families import ModelShape
-from device_model.workloads.footprint import serving_image
-from device_model.workloads.rates import CoreRates, rates_for
-from device_model.workloads.steps import CostConstants
+from device_model.workloads.calibration.constants import FITTED_GENERATION, calibration_for
+from device_model.workloads.cost.decoder import (
+    context_bucket,
+    decode_seconds,
+    decode_terms,
+    prefill_seconds,
+    prefill_terms,
+)
+from device_model.workloads.cost.encoder import encoder_seconds, encoder_terms
+from device_model.workloads.cost.footprint import serving_image
+from device_model.workloads.cost.rates import CoreRates, rates_for
+from device_model.workloads.cost.steps import CostConstants
+from device_model.workloads.models.datatypes import DataType
+from device_model.workloads.models.families import ModelShape
 from neurontools.hardware.chips import cores_of_bank
 from neurontools.hardware.instances import Instance, chip_of, core_count
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from device_model.mistakes import explain, nearest
-from device_model.workloads.datatypes import DATA_TYPES
-from device_model.workloads.shapes import UnknownModelError, shape_for
+from device_model.workloads.models.datatypes import DATA_TYPES
+from device_model.workloads.models.shapes import UnknownModelError, shape_for
 from neurontools.hardware.instances import lookup
 from neurontools.units import parse_duration_ns
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from device_model.commands.failure import USAGE, Failure, of_system
-from device_model.workloads.report import Prediction, Report, build, constants_toml
-from device_model.workloads.rows import RowError, load_rows
+from device_model.workloads.calibration.report import Prediction, Report, build, constants_toml
+from device_model.workloads.calibration.rows import RowError, load_rows
 
 UNKNOWN = "–"
 _COLUMNS = (

@@ -11,10 +11,17 @@ from device_model.commands.failure import USAGE, Failure, of_system
 from device_model.launch_talk import claims
 from device_model.plan import GROUPS, RUNTIME, Answer, DegreeError, Question, check_degree
 from device_model.plan import plan as answers
-from device_model.workloads.datatypes import DATA_TYPES, DataType, DataTypeError, data_type_for, data_types_of, label_of
-from device_model.workloads.families import ModelShape
-from device_model.workloads.huggingface import ConfigError, shape_from_config
-from device_model.workloads.shapes import UnknownModelError, shape_for
+from device_model.workloads.models.datatypes import (
+    DATA_TYPES,
+    DataType,
+    DataTypeError,
+    data_type_for,
+    data_types_of,
+    label_of,
+)
+from device_model.workloads.models.families import ModelShape
+from device_model.workloads.models.huggingface import ConfigError, shape_from_config
+from device_model.workloads.models.shapes import UnknownModelError, shape_for
 from neurontools.hardware.instances import Instance, chip_of, lookup
 from neurontools.units import format_bytes
 

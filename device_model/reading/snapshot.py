@@ -13,7 +13,7 @@ from device_model.machine.device import Device
 from device_model.machine.power import last_full_minute
 from device_model.reading.process import process_reading
 from device_model.runtime import memory
-from device_model.workloads.engines import PARTITIONS
+from device_model.workloads.cost.engines import PARTITIONS
 from neurontools.hardware.chips import NeuronCore
 from neurontools.hardware.driver import POWER_NO_DATA, POWER_VALID, STATUS_NAMES
 from neurontools.schema import snapshot as schema

@@ -20,8 +20,8 @@ from device_model.plan import (
     trust,
     valid_degrees,
 )
-from device_model.workloads.datatypes import DATA_TYPES
-from device_model.workloads.shapes import shape_for
+from device_model.workloads.models.datatypes import DATA_TYPES
+from device_model.workloads.models.shapes import shape_for
 from neurontools.hardware.instances import lookup
 from tests.device_model.hosts import forward, host, server
 

@@ -10,7 +10,7 @@ import pytest
 
 from device_model.commands.calibration import add_arguments, calibration
 from device_model.commands.failure import Failure
-from device_model.workloads.steps import CostConstants
+from device_model.workloads.cost.steps import CostConstants
 
 ROWS = """# published
 sdk,model,kind,inst,tp,dp,batch,inp,out,tpot_ms,seq,thr

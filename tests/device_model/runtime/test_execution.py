@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from device_model.runtime.execution import LAUNCH_NS, LAUNCH_SHARE_DIVISOR, StepWork, activity_of, device_ns
-from device_model.workloads.steps import StepCost
+from device_model.workloads.cost.steps import StepCost
 
 amounts = st.integers(0, 10**9)
 works = st.builds(StepWork, st.integers(1, 10**9), *[amounts] * 9)
