@@ -5,128 +5,27 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from device_model.mistakes import explain, nearest
-from device_model.workloads.models.datatypes import DATA_TYPES
-from device_model.workloads.models.shapes import UnknownModelError, shape_for
+from device_model.workloads.kinds.llm import Llm
+from device_model.workloads.spec import Duration, Line, Part
 from neurontools.hardware.instances import lookup
 from neurontools.units import parse_duration_ns
 
-LONGEST = "3650d"
-"""The longest duration; the model's time ends ninety years after its start."""
-
 MAX_CHARACTERS = 1_000_000
 """The longest text of a scenario."""
-
-MAX_TOKENS = 1 << 20
-"""The longest prompt, answer or context, in tokens."""
 
 
 class ScenarioError(ValueError):
     """A scenario cannot be used; the text is one line a fault, each with the key's path and what was expected."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+Workload = Annotated[Llm, Field(discriminator="kind")]
+"""Every kind of workload; the table's `kind` says which."""
 
 
-def _duration(value: str) -> str:
-    if parse_duration_ns(value) > parse_duration_ns(LONGEST):
-        raise ValueError(f"expected at most {LONGEST}, found {value!r:.40}")
-    return value
-
-
-def _positive(value: str) -> str:
-    if parse_duration_ns(value) == 0:
-        raise ValueError(f"expected more than 0s, found {value!r:.40}")
-    return value
-
-
-def _one_line(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("expected one line of printable characters")
-    return value
-
-
-Duration = Annotated[str, AfterValidator(_duration)]
-Line = Annotated[str, Field(max_length=1000), AfterValidator(_one_line)]
-
-
-class Closed(_Part):
-    """Clients that wait for their answer before they ask again."""
-
-    kind: Literal["closed"]
-    users: int = Field(ge=1, le=100_000)
-    think: Duration = "0s"
-
-
-class PoissonRate(_Part):
-    """Independent clients."""
-
-    kind: Literal["poisson"]
-    per_second: float = Field(gt=0, le=1e6)
-
-
-class LengthSpec(_Part):
-    """Token counts of prompts or answers: mean, coefficient of variation, range."""
-
-    mean: float = Field(ge=1, le=MAX_TOKENS)
-    cv: float = Field(default=0.0, ge=0, le=10)
-    least: int = Field(default=1, ge=1, le=MAX_TOKENS)
-    most: int = Field(default=MAX_TOKENS, ge=1, le=MAX_TOKENS)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.least > self.most:
-            raise ValueError(f"least is greater than most: {self.least} and {self.most}")
-        return self
-
-
-class Reload(_Part):
-    """The server drains, unloads its model, waits, and loads it again."""
-
-    every: Annotated[Duration, AfterValidator(_positive)]
-    pause: Duration = "10s"
-
-
-class Llm(_Part):
-    """A language model server: one replica, `tp` logical NeuronCores, continuous batching."""
-
-    kind: Literal["llm"]
-    model: str
-    tp: int = Field(ge=1, le=4096)
-    batch: int = Field(default=8, ge=1, le=4096)
-    context: int = Field(default=2048, ge=16, le=MAX_TOKENS)
-    data_type: str = "bf16"
-    arrivals: Annotated[Closed | PoissonRate, Field(discriminator="kind")]
-    prompt: LengthSpec
-    output: LengthSpec
-    queue_limit: int = Field(default=1000, ge=0, le=1_000_000)
-    reload: Reload | None = None
-
-    @field_validator("model")
-    @classmethod
-    def _known_model(cls, value: str) -> str:
-        try:
-            kind = shape_for(value).kind
-        except UnknownModelError as error:
-            raise ValueError(str(error)) from None
-        if kind != "decoder":
-            raise ValueError(f"{value} generates no text: give a language model, such as opt-30b or Llama-2-7b")
-        return value
-
-    @field_validator("data_type")
-    @classmethod
-    def _known_type(cls, value: str) -> str:
-        if value not in DATA_TYPES:
-            raise ValueError(
-                f"expected one of {', '.join(DATA_TYPES)}, found {value!r:.40}{nearest(value, DATA_TYPES)}"
-            )
-        return value
-
-
-class ProcessSpec(_Part):
+class ProcessSpec(Part):
     """A program that uses the devices: `replicas` equal processes, each on cores of its own."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
@@ -136,7 +35,7 @@ class ProcessSpec(_Part):
     start: Duration = "0s"
     stop: Duration | None = None
     first_core: int | None = Field(default=None, ge=0, le=1_000_000)
-    workload: Llm
+    workload: Workload
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -145,7 +44,7 @@ class ProcessSpec(_Part):
         return self
 
 
-class Scenario(_Part):
+class Scenario(Part):
     """A host and what runs on it."""
 
     description: Annotated[Line, Field(max_length=200)]

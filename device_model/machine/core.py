@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from device_model.kernel.meter import Credit
-from device_model.machine.activity import NOTHING, Activity, Lockstep
+from device_model.machine.activity import NOTHING, Activity, Lockstep, activity_in
 
 
 class Tally(NamedTuple):
@@ -58,7 +58,7 @@ class Core:
     def last_step(self, time_ns: int) -> LastStep:
         """The last execution that was completed by `time_ns`."""
         run = None if self.group is None else self.group.meter.last_step(time_ns)
-        return self._last_step if run is None else LastStep(Activity._make(run.per_step).flops, run.credit_ns)
+        return self._last_step if run is None else LastStep(activity_in(run.per_step).flops, run.credit_ns)
 
     def count(self, name: str, amount: int = 1) -> None:
         """Counts an event under the driver's name for it (a status or an other_info counter)."""

@@ -1,27 +1,7 @@
-"""The links between devices and the bytes that ring collectives send over them."""
+"""The links between devices and the bytes that groups of cores send over them."""
 
-from collections.abc import Iterable
-from itertools import pairwise
-
-from device_model.machine.activity import Lockstep
-from neurontools.hardware.topology import Adjacency, links, ring_order, route
-
-Edge = tuple[int, int]
-
-
-def ring_edges(neighbours: Adjacency, devices: Iterable[int]) -> tuple[Edge, ...]:
-    """The directed links over which a ring collective among `devices` sends, one entry a crossing.
-
-    Every device sends to the next in the ring; where the two are not neighbours (the way back
-    along a chain), the data crosses every link of a shortest route.
-    """
-    members = tuple(sorted(set(devices)))
-    if len(members) < 2:
-        return ()
-    order = ring_order(neighbours, members)
-    following = order[1:] + order[:1]
-    ways = [route(neighbours, a, b) for a, b in zip(order, following, strict=True)]
-    return tuple(edge for way in ways for edge in pairwise(way))
+from device_model.machine.activity import Edge, Lockstep
+from neurontools.hardware.topology import Adjacency, links
 
 
 class Links:
@@ -34,7 +14,7 @@ class Links:
         self._groups: list[Lockstep] = []
 
     def attach(self, group: Lockstep) -> None:
-        """The group's traffic goes over its ring from now on."""
+        """The group's traffic goes the ways of its patterns from now on."""
         self._groups.append(group)
 
     def detach(self, group: Lockstep, time_ns: int) -> None:
@@ -51,6 +31,7 @@ class Links:
 
 
 def _add(sent: dict[Edge, int], group: Lockstep, time_ns: int) -> None:
-    crossing = group.read(time_ns).ring_bytes
-    for edge in group.ring:
-        sent[edge] += crossing
+    for pattern, amount in zip(group.patterns, group.traffic(time_ns), strict=True):
+        if amount:
+            for edge, share in pattern.crossings:
+                sent[edge] += amount * share // pattern.parts

@@ -1,11 +1,11 @@
 """The simulated host as a whole: an instance type made into devices, links and a host."""
 
 from device_model.kernel.chance import Chance
-from device_model.machine.activity import Lockstep
+from device_model.machine.activity import Lockstep, Pattern
 from device_model.machine.core import Core
 from device_model.machine.device import Device
 from device_model.machine.host import Host
-from device_model.machine.links import Links, ring_edges
+from device_model.machine.links import Links
 from device_model.machine.power import PowerMeter
 from neurontools.hardware.chips import core_memory_bytes_per_s
 from neurontools.hardware.driver import ATTRIBUTES
@@ -37,13 +37,12 @@ class Node:
         shown = any(a.path == "info/serial_number" and self.chip.family in a.families for a in ATTRIBUTES)
         return f"{chance.bits(f'device{device}', 'serial', 0):016x}" if shown else None
 
-    def begin_work(self, cores: tuple[Core, ...], time_ns: int) -> Lockstep:
-        """Makes free cores a lockstep group, whose collectives go around the ring of their devices."""
-        devices = sorted({core.device for core in cores})
-        group = Lockstep(tuple(core.number for core in cores), ring_edges(self.links.neighbours, devices))
+    def begin_work(self, cores: tuple[Core, ...], patterns: tuple[Pattern, ...], time_ns: int) -> Lockstep:
+        """Makes free cores a lockstep group, whose traffic goes the ways of `patterns`."""
+        group = Lockstep(tuple(core.number for core in cores), patterns)
         for core in cores:
             core.attach(group)
-        for device in devices:
+        for device in sorted({core.device for core in cores}):
             self.devices[device].begin_work(group, time_ns)
         self.links.attach(group)
         return group

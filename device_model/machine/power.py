@@ -7,7 +7,7 @@ under one inference job) of an Inferentia2 were observed.
 from functools import lru_cache
 from typing import NamedTuple
 
-from device_model.machine.activity import NS_PER_MINUTE, Activity, Lockstep
+from device_model.machine.activity import NS_PER_MINUTE, Lockstep, activity_in
 
 ENGINE_WEIGHT = {"tensor_ns": 0.45, "vector_ns": 0.12, "scalar_ns": 0.10, "gpsimd_ns": 0.05}
 MEMORY_WEIGHT = 0.28
@@ -30,7 +30,7 @@ class Minute(NamedTuple):
 @lru_cache(maxsize=1024)
 def run_percent(per_step: tuple[int, ...], step_ns: int, memory_bytes_per_s: float) -> float:
     """Percent of one core's maximum power while such steps run; the bandwidth is the core's share."""
-    step = Activity._make(per_step)
+    step = activity_in(per_step)
     engines = sum(weight * getattr(step, name) for name, weight in ENGINE_WEIGHT.items())
     moved = (step.hbm_read_bytes + step.hbm_written_bytes) / memory_bytes_per_s * 1e9
     percent: float = 100.0 * (engines + MEMORY_WEIGHT * moved) / step_ns

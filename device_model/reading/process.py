@@ -12,11 +12,14 @@ _MODEL_CATEGORIES = ("constants", "model_code", "runtime_memory", "tensors")
 
 def process_reading(world: World, process: Process, time_ns: int) -> schema.Process:
     """The process at `time_ns`. What is under way counts up to there."""
-    used, credit = process.group.read(time_ns), process.group.meter.credit(time_ns)
-    execution = world.runtime.under_way(process)
-    steps = execution.run.steps_done(time_ns) if execution else 0
-    total_ns, device_ns = (execution.run.step_ns, execution.run.credit_ns) if execution else (0, 0)
-    server = world.servers.get(process.pid)
+    used = [lane[-1].read(time_ns) for lane in process.lanes]
+    completed = sum([lane[-1].meter.credit(time_ns).executions for lane in process.lanes])
+    under_way = [world.runtime.under_way(process, lane) for lane in range(len(process.lanes))]
+    executions = [execution for execution in under_way if execution is not None and execution.run.credit_ns]
+    steps = [execution.run.steps_done(time_ns) for execution in executions]
+    total = [(execution.latency_ns, count) for execution, count in zip(executions, steps, strict=True)]
+    on_device = [(execution.device_ns, count) for execution, count in zip(executions, steps, strict=True)]
+    program = world.programs.get(process.pid)
     return schema.Process(
         pid=process.pid,
         started_ns=process.started_ns,
@@ -24,19 +27,23 @@ def process_reading(world: World, process: Process, time_ns: int) -> schema.Proc
         tag=process.identity.tag,
         command=process.identity.command,
         runtime_version=RUNTIME_VERSION,
-        cores=process.group.cores,
-        groups=(process.group.cores,) if len(process.group.cores) > 1 else (),
+        cores=tuple([core.number for core in process.cores]),
+        groups=tuple([group.cores for group in process.groups if len(group.cores) > 1]),
         memory={core: dict(held) for core, held in process.memory.items()},
         host_memory=memory.host_bytes(process),
         resident_bytes=memory.resident_bytes(process),
         models=_models(process),
-        executions=process.outcomes | {"completed": credit.executions},
+        executions=process.outcomes | {"completed": completed},
         errors=dict(process.errors),
-        latency_total=process.latency_total.reading(total_ns, steps),
-        latency_device=process.latency_device.reading(device_ns, steps),
-        vcpu_user_ns=used.user_ns,
-        vcpu_system_ns=used.system_ns,
-        workload=None if server is None else server.reading(time_ns),
+        latency_total=process.latency_total.reading(
+            [(e.latency_ns, n) for e, n in zip(executions, steps, strict=True)]
+        ),
+        latency_device=process.latency_device.reading(
+            [(e.device_ns, n) for e, n in zip(executions, steps, strict=True)]
+        ),
+        vcpu_user_ns=sum([lane.user_ns for lane in used]),
+        vcpu_system_ns=sum([lane.system_ns for lane in used]),
+        workload=None if program is None else program.reading(time_ns),
     )
 
 

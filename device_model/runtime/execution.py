@@ -19,7 +19,10 @@ SWITCHES_PER_CORE = 2
 
 
 class StepWork(NamedTuple):
-    """One execution of a group: per core, but for `all_reduce_bytes`, the data that all its collectives reduce."""
+    """One execution of a group, per core; `traffic` is of the whole group: the bytes for each of its patterns.
+
+    `idle_ns` is the part of the duration in which this group has nothing to do while others of its process work.
+    """
 
     duration_ns: int
     collectives_ns: int
@@ -30,7 +33,8 @@ class StepWork(NamedTuple):
     flops: int
     hbm_read_bytes: int
     hbm_written_bytes: int
-    all_reduce_bytes: int
+    traffic: tuple[int, ...] = ()
+    idle_ns: int = 0
 
 
 def device_ns(duration_ns: int) -> int:
@@ -38,14 +42,16 @@ def device_ns(duration_ns: int) -> int:
     return duration_ns - min(LAUNCH_NS, duration_ns // LAUNCH_SHARE_DIVISOR)
 
 
-@lru_cache(maxsize=4096)
-def activity_of(work: StepWork, cores: int, devices: int) -> Activity:
-    """What one step adds to the totals of a group of `cores` on `devices`.
+def busy_ns(work: StepWork) -> int:
+    """The part of an execution that a group's cores are busy."""
+    return max(0, device_ns(work.duration_ns) - work.idle_ns)
 
-    A ring all-reduce of n bytes over d devices makes each send 2(d-1)/d of them to the next.
-    """
-    busy = device_ns(work.duration_ns)
-    return Activity(
+
+@lru_cache(maxsize=4096)
+def counted(work: StepWork, launched_cores: int) -> tuple[int, ...]:
+    """What one step adds to a group's meter; the host's work for `launched_cores` cores is counted with it."""
+    busy = busy_ns(work)
+    activity = Activity(
         busy_ns=busy,
         collectives_ns=min(busy, work.collectives_ns),
         tensor_ns=min(busy, work.tensor_ns),
@@ -55,8 +61,8 @@ def activity_of(work: StepWork, cores: int, devices: int) -> Activity:
         flops=work.flops,
         hbm_read_bytes=work.hbm_read_bytes,
         hbm_written_bytes=work.hbm_written_bytes,
-        ring_bytes=2 * (devices - 1) * work.all_reduce_bytes // devices,
-        user_ns=USER_NS_PER_CORE * cores,
-        system_ns=SYSTEM_NS_PER_CORE * cores,
-        context_switches=SWITCHES_PER_CORE * cores,
+        user_ns=USER_NS_PER_CORE * launched_cores,
+        system_ns=SYSTEM_NS_PER_CORE * launched_cores,
+        context_switches=SWITCHES_PER_CORE * launched_cores,
     )
+    return (*activity, *work.traffic)

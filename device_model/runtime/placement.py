@@ -23,15 +23,17 @@ class Placement:
         self._node = node
         self._free = [True] * len(node.cores)
 
-    def place(self, degree: int, first_core: int | None = None) -> tuple[Core, ...]:
+    def place(self, degree: int, key: str, first_core: int | None = None) -> tuple[Core, ...]:
         """Cores for one replica of `degree` logical NeuronCores, at `first_core` (logical) where the scenario insists.
+
+        `key` is what the scenario calls the degree.
 
         Cores that a scenario insists on may be taken already: the runtime will refuse the second process.
         """
         node, lnc = self._node, self._node.logical_neuroncore_config
         if degree not in degrees(node):
             raise PlacementError(
-                f"tp = {degree} does not fit on {node.instance.name}: expected one of "
+                f"{key} = {degree} does not fit on {node.instance.name}: expected one of "
                 f"{', '.join(str(d) for d in degrees(node))}"
             )
         count = degree * lnc
@@ -40,12 +42,12 @@ class Placement:
             step = min(count, node.chip.cores) // lnc
             if first_core % step:
                 raise PlacementError(
-                    f"first_core = {first_core} would split devices: with tp = {degree} on {node.instance.name} "
+                    f"first_core = {first_core} would split devices: with {key} = {degree} on {node.instance.name} "
                     f"expected a multiple of {step}"
                 )
             if first + count > len(node.cores):
                 raise PlacementError(
-                    f"first_core = {first_core} and tp = {degree} go beyond the last NeuronCore of "
+                    f"first_core = {first_core} and {key} = {degree} go beyond the last NeuronCore of "
                     f"{node.instance.name}, {len(node.cores) // lnc - 1}"
                 )
         else:

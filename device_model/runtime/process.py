@@ -1,8 +1,9 @@
 """One process with a Neuron runtime: who it is, what it holds, and what it has counted."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from device_model.machine.activity import Lockstep
+from device_model.machine.activity import Lockstep, Pattern
 from device_model.machine.core import Core
 from device_model.runtime.loading import ModelImage
 from neurontools.hardware.nrt import ERROR_KINDS, OUTCOMES
@@ -36,12 +37,16 @@ class Durations:
         self._sum_ns += duration_ns * times
         self._recorded = None
 
-    def reading(self, duration_ns: int = 0, times: int = 0) -> Histogram:
-        """What is recorded, with `times` times `duration_ns` that are complete but not recorded yet."""
-        if times:
-            bucket = bucket_of(duration_ns)
-            counts = {**self._counts, bucket: self._counts.get(bucket, 0) + times}
-            return Histogram(counts=_in_order(counts), sum_ns=self._sum_ns + duration_ns * times)
+    def reading(self, pending: Sequence[tuple[int, int]] = ()) -> Histogram:
+        """What is recorded, with durations and how many times each that are complete but not recorded yet."""
+        if any(times for _, times in pending):
+            counts, sum_ns = dict(self._counts), self._sum_ns
+            for duration_ns, times in pending:
+                if times:
+                    bucket = bucket_of(duration_ns)
+                    counts[bucket] = counts.get(bucket, 0) + times
+                    sum_ns += duration_ns * times
+            return Histogram(counts=_in_order(counts), sum_ns=sum_ns)
         if self._recorded is None:
             self._recorded = Histogram(counts=dict(self._counts), sum_ns=self._sum_ns)
         return self._recorded
@@ -60,16 +65,37 @@ class LoadedModel(NamedTuple):
     device_bytes: dict[str, int]
 
 
-class Process:
-    """A process and its cores, from its start to its end. (pid, started_ns) identifies it."""
+class Team(NamedTuple):
+    """Cores of a process that work in lockstep, and the ways that their traffic can take.
 
-    def __init__(self, pid: int, started_ns: int, identity: Identity, cores: tuple[Core, ...], group: Lockstep) -> None:
+    Teams of one `lane` execute together, such as the stages of a pipeline; lanes execute each for themselves.
+    """
+
+    cores: tuple[Core, ...]
+    patterns: tuple[Pattern, ...] = ()
+    lane: int = 0
+
+
+Lane = tuple[Lockstep, ...]
+"""Groups that execute together, in the order in which work goes through them."""
+
+
+class Process:
+    """A process and its cores, from its start to its end. (pid, started_ns) identifies it.
+
+    It has lanes of groups, a group for each of its teams. What leaves the last group of a lane has been executed.
+    """
+
+    def __init__(
+        self, pid: int, started_ns: int, identity: Identity, cores: tuple[Core, ...], lanes: tuple[Lane, ...]
+    ) -> None:
         self.pid = pid
         self.started_ns = started_ns
         self.identity = identity
         self.cores = cores
         self.devices = sorted({core.device for core in cores})
-        self.group = group
+        self.lanes = lanes
+        self.groups = tuple(group for lane in lanes for group in lane)
         self.memory: dict[int, dict[str, int]] = {core.number: {} for core in cores}
         self.model: LoadedModel | None = None
         self.models_loaded = 0

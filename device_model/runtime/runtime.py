@@ -6,13 +6,13 @@ from typing import NamedTuple
 from device_model.kernel.chance import Chance
 from device_model.kernel.meter import Run
 from device_model.kernel.queue import EventQueue, Order, Ticket
-from device_model.machine.activity import Activity
+from device_model.machine.activity import Activity, Lockstep
 from device_model.machine.core import Core
 from device_model.machine.host import VcpuTimes
 from device_model.machine.node import Node
 from device_model.runtime import log, memory
 from device_model.runtime.eventlog import EventLog
-from device_model.runtime.execution import StepWork, activity_of, device_ns
+from device_model.runtime.execution import StepWork, busy_ns, counted, device_ns
 from device_model.runtime.loading import (
     LOAD_BYTES_PER_S,
     LOAD_SYSTEM_SHARE,
@@ -21,7 +21,7 @@ from device_model.runtime.loading import (
     Piece,
     base_pieces,
 )
-from device_model.runtime.process import Identity, LoadedModel, Process
+from device_model.runtime.process import Identity, LoadedModel, Process, Team
 from neurontools.hardware.chips import cores_of_bank
 from neurontools.schema.events import PROCESS_END, PROCESS_START, RUNTIME_LOG
 
@@ -41,11 +41,16 @@ Executed = Callable[[int, int], None]
 
 
 class Execution(NamedTuple):
-    """Identical steps under way in a process, each credited with its time on the device."""
+    """Identical steps under way in a lane; each that has ended took `latency_ns`, `device_ns` of it on the device.
+
+    `run` is the lane's last group's; its `credit_ns` is 0 while nothing leaves that group.
+    """
 
     run: Run
     ticket: Ticket
     done: Executed
+    latency_ns: int
+    device_ns: int
 
 
 class Runtime:
@@ -57,12 +62,13 @@ class Runtime:
         self.chance = chance
         self.events = events
         self.processes: dict[int, Process] = {}
-        self._executions: dict[int, Execution] = {}
+        self._executions: dict[tuple[int, int], Execution] = {}
         self._loading: dict[int, list[Ticket]] = {}
         self._started = 0
 
-    def start(self, time_ns: int, identity: Identity, cores: tuple[Core, ...]) -> Process | None:
+    def start(self, time_ns: int, identity: Identity, teams: tuple[Team, ...]) -> Process | None:
         """A process starts and locks its cores; None when it ended at once, after the runtime has logged why."""
+        cores = tuple(core for team in teams for core in team.cores)
         pid = FIRST_PID + PID_STEP * self._started
         self._started += 1
         self._event(time_ns, PROCESS_START, identity.command, pid)
@@ -74,7 +80,10 @@ class Runtime:
             return None
         for core in cores:
             core.holder = pid
-        process = Process(pid, time_ns, identity, cores, self.node.begin_work(cores, time_ns))
+        lanes: dict[int, list[Lockstep]] = {}
+        for team in teams:
+            lanes.setdefault(team.lane, []).append(self.node.begin_work(team.cores, team.patterns, time_ns))
+        process = Process(pid, time_ns, identity, cores, tuple(tuple(lane) for lane in lanes.values()))
         self.processes[pid] = process
         memory.open_devices(self.node, process)
         return process if self._take(time_ns, process, base_pieces(), "") else None
@@ -86,22 +95,24 @@ class Runtime:
         """
         if not self._take(time_ns, process, (*image.fixed, image.layer), image.name):
             return
-        run = _load_run(time_ns, process, image)
-        process.group.meter.start(run)
+        runs = [_load_run(time_ns, process, group, image) for group in process.groups]
+        for group, run in zip(process.groups, runs, strict=True):
+            group.meter.start(run)
 
         def next_layer(now_ns: int) -> None:
             self._take(now_ns, process, (image.layer,), image.name)
 
         def written(now_ns: int) -> None:
             if self._take(now_ns, process, image.last, image.name):
-                process.group.meter.finish(now_ns)
+                for group in process.groups:
+                    group.meter.finish(now_ns)
                 self._loading.pop(process.pid)
                 self._loaded(process, image)
                 done(now_ns)
 
         actions = [next_layer] * (image.layers - 1) + [written]
         self._loading[process.pid] = [
-            self.queue.schedule(time_ns + run.step_ns * (i + 1), Order.ALLOCATION, process.identity.name, action)
+            self.queue.schedule(time_ns + runs[0].step_ns * (i + 1), Order.ALLOCATION, process.identity.name, action)
             for i, action in enumerate(actions)
         ]
 
@@ -111,45 +122,65 @@ class Runtime:
             memory.release(self.node, process, process.model.image.name)
             process.model = None
 
-    def execute(self, time_ns: int, process: Process, work: StepWork, steps: int, done: Executed) -> None:
-        """Runs `steps` identical executions one after another; `done` is called when the last has ended."""
-        per_step = activity_of(work, len(process.cores), len(process.devices))
-        run = Run(time_ns, work.duration_ns, steps, per_step, device_ns(work.duration_ns))
-        process.group.meter.start(run)
-        self._await(process, run, done)
+    def execute(
+        self,
+        time_ns: int,
+        process: Process,
+        works: tuple[StepWork, ...],
+        steps: int,
+        done: Executed,
+        lane: int = 0,
+        stages: int = 1,
+    ) -> None:
+        """Runs `steps` identical executions one after another; `done` is called when the last has ended.
 
-    def cut(self, time_ns: int, process: Process) -> None:
-        """Lets the executions under way end with the one that is under way at `time_ns`."""
-        execution = self._executions.get(process.pid)
+        `works` has a part for each group of the lane, all of one duration. What is executed has gone through
+        `stages` groups one after another, so that is how many durations it took.
+        """
+        groups = process.lanes[lane]
+        launched = sum([len(group.cores) for group in groups])
+        for group, work in zip(groups, works, strict=True):
+            per_step = counted(work, launched if group is groups[-1] else 0)
+            run = Run(time_ns, work.duration_ns, steps, per_step, busy_ns(work))
+            group.meter.start(run)
+        duration_ns = works[-1].duration_ns * stages
+        self._await(process, lane, run, done, duration_ns, device_ns(duration_ns))
+
+    def cut(self, time_ns: int, process: Process, lane: int = 0) -> None:
+        """Lets the executions under way in a lane end with the one that is under way at `time_ns`."""
+        execution = self._executions.get((process.pid, lane))
         if execution is None:
             return
         end_ns = max(execution.run.boundary_after(time_ns), execution.run.start_ns + execution.run.step_ns)
         if end_ns < execution.run.end_ns:
             execution.ticket.cancel()
-            process.group.meter.cut(end_ns)
+            for group in process.lanes[lane]:
+                group.meter.cut(end_ns)
             run = execution.run._replace(steps=execution.run.steps_done(end_ns))
-            self._await(process, run, execution.done)
+            self._await(process, lane, run, execution.done, execution.latency_ns, execution.device_ns)
 
-    def under_way(self, process: Process) -> Execution | None:
-        """The executions that the process is in the middle of."""
-        return self._executions.get(process.pid)
+    def under_way(self, process: Process, lane: int = 0) -> Execution | None:
+        """The executions that a lane of the process is in the middle of."""
+        return self._executions.get((process.pid, lane))
 
     def vcpu_times(self, time_ns: int) -> VcpuTimes:
         """What all processes since boot have used of the host's vCPUs."""
         times = self.node.host.ended.copy()
         for process in self.processes.values():
-            times.add(process.group.cores, process.group.read(time_ns))
+            _add_threads(times, process, time_ns)
         return times
 
     def end(self, time_ns: int, process: Process, how: str) -> None:
         """The process ends: its memory is released exactly, its cores are free, what they counted stays."""
         for ticket in self._loading.pop(process.pid, []):
             ticket.cancel()
-        execution = self._executions.pop(process.pid, None)
-        if execution is not None:
-            execution.ticket.cancel()
-        self.node.end_work(process.group, time_ns)
-        self.node.host.ended.add(process.group.cores, process.group.read(time_ns))
+        for lane in range(len(process.lanes)):
+            execution = self._executions.pop((process.pid, lane), None)
+            if execution is not None:
+                execution.ticket.cancel()
+        for group in process.groups:
+            self.node.end_work(group, time_ns)
+        _add_threads(self.node.host.ended, process, time_ns)
         memory.release(self.node, process)
         memory.close_devices(self.node, process)
         for core in process.cores:
@@ -158,16 +189,18 @@ class Runtime:
         del self.processes[process.pid]
         self._event(time_ns, PROCESS_END, f"{process.identity.command}: {how}", process.pid)
 
-    def _await(self, process: Process, run: Run, done: Executed) -> None:
+    def _await(self, process: Process, lane: int, run: Run, done: Executed, latency_ns: int, on_device_ns: int) -> None:
         def finished(now_ns: int) -> None:
-            del self._executions[process.pid]
-            process.latency_total.add(run.step_ns, run.steps)
-            process.latency_device.add(run.credit_ns, run.steps)
-            process.group.meter.finish(now_ns)
+            del self._executions[process.pid, lane]
+            if run.credit_ns:
+                process.latency_total.add(latency_ns, run.steps)
+                process.latency_device.add(on_device_ns, run.steps)
+            for group in process.lanes[lane]:
+                group.meter.finish(now_ns)
             done(now_ns, run.steps)
 
         ticket = self.queue.schedule(run.end_ns, Order.COMPLETION, process.identity.name, finished)
-        self._executions[process.pid] = Execution(run, ticket, done)
+        self._executions[process.pid, lane] = Execution(run, ticket, done, latency_ns, on_device_ns)
 
     def _take(self, time_ns: int, process: Process, pieces: tuple[Piece, ...], model: str) -> bool:
         try:
@@ -210,13 +243,21 @@ class Runtime:
         self.events.add(time_ns, kind, text, pid, None, None)
 
 
-def _load_run(time_ns: int, process: Process, image: ModelImage) -> Run:
+def _add_threads(times: VcpuTimes, process: Process, time_ns: int) -> None:
+    """Each lane has a thread for each of its cores, known by the core's number; its last group counts their time."""
+    for lane in process.lanes:
+        times.add(tuple(core for group in lane for core in group.cores), lane[-1].read(time_ns))
+
+
+def _load_run(time_ns: int, process: Process, group: Lockstep, image: ModelImage) -> Run:
+    """One group's part of loading; the thread that loads is counted with the last group of the first lane."""
     cores_per_device = len(process.cores) / len(process.devices)
     layer_ns = max(1, round(image.layer_bytes * cores_per_device / LOAD_BYTES_PER_S * 1e9))
+    loads = group is process.lanes[0][-1]
     per_layer = Activity(
         hbm_written_bytes=image.layer_bytes,
-        user_ns=int(layer_ns * LOAD_USER_SHARE),
-        system_ns=int(layer_ns * LOAD_SYSTEM_SHARE),
-        context_switches=2,
+        user_ns=int(layer_ns * LOAD_USER_SHARE) if loads else 0,
+        system_ns=int(layer_ns * LOAD_SYSTEM_SHARE) if loads else 0,
+        context_switches=2 if loads else 0,
     )
-    return Run(time_ns, layer_ns, image.layers, per_layer)
+    return Run(time_ns, layer_ns, image.layers, (*per_layer, *[0] * len(group.patterns)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from device_model.runtime.execution import StepWork
 from device_model.workloads.cost.engines import ACTIVATION_BYTES, PARTITIONS, engine_seconds
 from device_model.workloads.cost.rates import CoreRates
 from device_model.workloads.cost.steps import CostConstants, StepCost, TermSeconds
@@ -72,7 +73,7 @@ def cnn_step(
     duration = math.ceil(parts.total * 1e9)
     tensor = math.fsum(layer.compute for layer in terms.layers) / constants.engine_share(terms.chip)
     weights = sum(layer.weights for layer in shape.all_layers)
-    return StepCost(
+    work = StepWork(
         duration_ns=duration,
         collectives_ns=0,
         tensor_ns=min(int(tensor * 1e9), duration),
@@ -82,6 +83,5 @@ def cnn_step(
         flops=2 * batch * shape.multiplications,
         hbm_read_bytes=math.ceil(weights * weight_bytes_per_parameter) + batch * 3 * IMAGE_SIDE**2 * ACTIVATION_BYTES,
         hbm_written_bytes=batch * shape.body[-1].outputs * ACTIVATION_BYTES,
-        all_reduce_bytes=0,
-        bound=parts.bound,
     )
+    return StepCost(work, parts.parts, parts.bound)

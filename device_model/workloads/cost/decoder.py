@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+from device_model.workloads.cost.collectives import all_reduce_seconds, traffic_of
 from device_model.workloads.cost.engines import (
     ACTIVATION_BYTES,
     PARTITIONS,
     Work,
-    all_reduce_bytes,
+    all_reduces,
     engine_seconds,
     heads_per_core,
     replicated_elements,
@@ -23,11 +24,11 @@ from device_model.workloads.cost.engines import (
 )
 from device_model.workloads.cost.rates import CoreRates as CoreRates
 from device_model.workloads.cost.rates import rates_for as rates_for
-from device_model.workloads.cost.rates import ring_lanes
 from device_model.workloads.cost.steps import CostConstants as CostConstants
 from device_model.workloads.cost.steps import StepCost as StepCost
 from device_model.workloads.cost.steps import StepTerms, TermSeconds
 from device_model.workloads.models.families import ModelShape
+from neurontools.hardware.instances import lookup
 
 SCORE_BYTES = 4  # attention scores are kept in FP32
 
@@ -88,7 +89,7 @@ def decode_terms(
         compute=2 * shape.multiplied_parameters * batch / (tp * rates.peak_flops),
         widening=engine_seconds(widened_weights(shape, tp, weight_bytes_per_parameter), rates.vector_flops),
         attention=kv_bytes_per_core(shape, tp, batch, bucket, kv_bytes_per_element) / rates.hbm_bytes_per_s,
-        link=all_reduce_seconds(rates, devices, all_reduce_bytes(shape, tp, batch, kv_bytes_per_element)),
+        link=all_reduce_seconds(rates, devices, all_reduces(shape, tp, batch, kv_bytes_per_element)),
         vector=engine_seconds(replicated_elements(shape, batch), rates.vector_flops),
         layers=shape.layers,
         positions=shape.layers * bucket * row_blocks,
@@ -128,7 +129,7 @@ def prefill_terms(
         compute=2 * shape.multiplied_parameters * tokens / (tp * rates.peak_flops),
         widening=engine_seconds(widened_weights(shape, tp, weight_bytes_per_parameter), rates.vector_flops),
         attention=score_elements(shape, tp, batch, bucket, bucket) * SCORE_BYTES / rates.hbm_bytes_per_s,
-        link=all_reduce_seconds(rates, devices, all_reduce_bytes(shape, tp, tokens, kv_bytes_per_element)),
+        link=all_reduce_seconds(rates, devices, all_reduces(shape, tp, tokens, kv_bytes_per_element)),
         vector=engine_seconds(replicated_elements(shape, tokens), rates.vector_flops),
         layers=shape.layers,
         positions=0,
@@ -173,7 +174,8 @@ def decode_step(
     read += kv_bytes_per_core(shape, tp, batch, keys, kv_bytes_per_element)
     written = kv_bytes_per_core(shape, tp, batch, 1, kv_bytes_per_element)
     work = Work(shape, tp, batch, 1, keys, weight_bytes_per_parameter, kv_bytes_per_element)
-    return step_cost(work, rates, constants, decode_seconds(terms, constants), read, written)
+    traffic = traffic_of(rates, devices, all_reduces(shape, tp, batch, kv_bytes_per_element))
+    return step_cost(work, rates, constants, decode_seconds(terms, constants), read, written, traffic)
 
 
 def prefill(
@@ -200,19 +202,16 @@ def prefill(
     read = streamed_bytes_per_core(shape, tp, weight_bytes_per_parameter) + scores
     written = kv_bytes_per_core(shape, tp, batch, bucket, kv_bytes_per_element) + scores
     work = Work(shape, tp, batch, bucket, bucket, weight_bytes_per_parameter, kv_bytes_per_element)
-    return step_cost(work, rates, constants, prefill_seconds(terms, constants), read, written)
+    traffic = traffic_of(rates, devices, all_reduces(shape, tp, batch * bucket, kv_bytes_per_element))
+    return step_cost(work, rates, constants, prefill_seconds(terms, constants), read, written, traffic)
 
 
 def check_counts(rates: CoreRates, tp: int, devices: int, batch: int, tokens: int) -> None:
-    """ValueError for a count below one or devices without a link."""
+    """ValueError for a count below one, more devices than there are, or devices without a link."""
     if min(tp, devices, batch, tokens) < 1:
         raise ValueError(f"tp {tp}, devices {devices}, batch {batch} and tokens {tokens} must all be at least 1")
     if devices > 1 and rates.link_bytes_per_s <= 0:
         raise ValueError(f"{devices} devices cannot form a replica: this instance has no links between them")
-
-
-def all_reduce_seconds(rates: CoreRates, devices: int, payload_bytes: int) -> float:
-    """A ring all-reduce moves 2(c-1)/c of its payload, shared by the lanes; the cores of one device need no link."""
-    if devices == 1:
-        return 0.0
-    return 2 * (devices - 1) / devices * payload_bytes / (rates.link_bytes_per_s * ring_lanes(rates, devices))
+    there = lookup(rates.instance).devices
+    if devices > there:
+        raise ValueError(f"a replica on {devices} devices does not fit: {rates.instance} has {there}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from device_model.workloads.cost.decoder import all_reduce_seconds, check_counts, streamed_bytes_per_core
+from device_model.workloads.cost.collectives import all_reduce_seconds, traffic_of
+from device_model.workloads.cost.decoder import check_counts, streamed_bytes_per_core
 from device_model.workloads.cost.engines import (
     ACTIVATION_BYTES,
     Work,
-    all_reduce_bytes,
+    all_reduces,
     engine_seconds,
     step_cost,
     vector_elements,
@@ -32,14 +33,14 @@ def encoder_terms(
     check_counts(rates, tp, devices, batch, tokens)
     work = Work(shape, tp, batch, tokens, tokens, weight_bytes_per_parameter, bytes_per_element)
     flops = 2 * shape.multiplied_parameters * work.tokens / tp + work.attention_flops
-    payload = all_reduce_bytes(shape, tp, work.tokens, bytes_per_element)
+    reduction = all_reduces(shape, tp, work.tokens, bytes_per_element)
     return StepTerms(
         chip=rates.chip,
         weights=streamed_bytes_per_core(shape, tp, weight_bytes_per_parameter) / rates.hbm_bytes_per_s,
         compute=flops / rates.peak_flops,
         widening=engine_seconds(widened_weights(shape, tp, weight_bytes_per_parameter), rates.vector_flops),
         attention=0.0,
-        link=all_reduce_seconds(rates, devices, payload),
+        link=all_reduce_seconds(rates, devices, reduction),
         vector=engine_seconds(vector_elements(work), rates.vector_flops),
         layers=shape.layers if tp > 1 else 0,
         positions=0,
@@ -78,4 +79,5 @@ def encoder_step(
     work = Work(shape, tp, batch, tokens, tokens, weight_bytes_per_parameter, bytes_per_element)
     edge = work.tokens * shape.width * bytes_per_element
     read = streamed_bytes_per_core(shape, tp, weight_bytes_per_parameter) + edge
-    return step_cost(work, rates, constants, encoder_seconds(terms, constants), read, edge)
+    traffic = traffic_of(rates, devices, all_reduces(shape, tp, work.tokens, bytes_per_element))
+    return step_cost(work, rates, constants, encoder_seconds(terms, constants), read, edge, traffic)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from device_model.runtime.execution import StepWork
 from device_model.workloads.cost.rates import CoreRates
 from device_model.workloads.cost.steps import CostConstants, StepCost, StepTerms, TermSeconds
 from device_model.workloads.models.families import ModelShape
@@ -19,6 +20,13 @@ _NORM_PASSES = 5  # square, sum, scale, weight, cast
 _SOFTMAX_VECTOR_PASSES = 4  # maximum, subtract, sum, scale; the exponential is the scalar engine's
 _ROTARY_PASSES = 4
 _SAMPLING_PASSES = 3  # scale, maximum, index
+
+
+class Reduction(NamedTuple):
+    """All-reduces of a step: how many, and the payload of each in bytes."""
+
+    times: int
+    payload_bytes: int
 
 
 class Work(NamedTuple):
@@ -48,9 +56,10 @@ def heads_per_core(shape: ModelShape, tp: int) -> int:
     return -(-shape.heads // tp)
 
 
-def all_reduce_bytes(shape: ModelShape, tp: int, tokens: int, bytes_per_element: int = ACTIVATION_BYTES) -> int:
-    """Payload of all collectives of a step over `tokens` tokens; nothing to reduce on one core."""
-    return _COLLECTIVES_PER_LAYER * shape.layers * tokens * shape.width * bytes_per_element if tp > 1 else 0
+def all_reduces(shape: ModelShape, tp: int, tokens: int, bytes_per_element: int = ACTIVATION_BYTES) -> Reduction:
+    """The collectives of a step over `tokens` tokens; nothing to reduce on one core."""
+    times = _COLLECTIVES_PER_LAYER * shape.layers if tp > 1 else 0
+    return Reduction(times, tokens * shape.width * bytes_per_element)
 
 
 def widened_weights(shape: ModelShape, tp: int, weight_bytes_per_parameter: float) -> float:
@@ -69,7 +78,13 @@ def score_elements(shape: ModelShape, tp: int, batch: int, queries: int, keys: i
 
 
 def step_cost(
-    work: Work, rates: CoreRates, constants: CostConstants, parts: TermSeconds, read: int, written: int
+    work: Work,
+    rates: CoreRates,
+    constants: CostConstants,
+    parts: TermSeconds,
+    read: int,
+    written: int,
+    traffic: tuple[int, ...],
 ) -> StepCost:
     """The step as counters show it: the calibrated duration, and engine activity from the passes over its elements."""
     duration = math.ceil(parts.total * 1e9)
@@ -80,7 +95,7 @@ def step_cost(
         # The engines' pass counts are assumed, so a corner may exceed the calibrated duration; activity never does.
         return min(int(engine_seconds(amount, rate * share) * 1e9), duration)
 
-    return StepCost(
+    step = StepWork(
         duration_ns=duration,
         collectives_ns=min(int(waiting * 1e9), duration),
         tensor_ns=active(_tensor_flops(work), rates.peak_flops),
@@ -90,9 +105,9 @@ def step_cost(
         flops=2 * work.shape.multiplied_parameters * work.tokens // work.tp + work.attention_flops,
         hbm_read_bytes=read,
         hbm_written_bytes=written,
-        all_reduce_bytes=all_reduce_bytes(work.shape, work.tp, work.tokens, work.element_bytes),
-        bound=parts.bound,
+        traffic=traffic,
     )
+    return StepCost(step, parts.parts, parts.bound)
 
 
 def engine_seconds(amount: float, rate: float) -> float:

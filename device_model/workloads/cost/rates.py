@@ -1,12 +1,11 @@
-"""The data-sheet rates of one physical core, and how many links of a device a collective can use at once."""
+"""The data-sheet rates of one physical core and its links."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from neurontools.hardware.chips import core_memory_bytes_per_s, core_share
-from neurontools.hardware.instances import chip_of, link_bytes_per_s, links_per_device, lookup
-from neurontools.hardware.topology import TORUS_ROW
+from neurontools.hardware.instances import chip_of, link_bytes_per_s, lookup
 
 _GPSIMD_LANE_BITS = 32
 
@@ -28,12 +27,7 @@ class CoreRates(NamedTuple):
     """One link, one direction; zero on an instance without links."""
     chip: str
     """The chip's name, as in `neurontools.hardware.chips.CHIPS`."""
-    topology: str
-    """"none", "chain", "ring" or "torus"."""
-    devices: int
-    """Devices of the whole instance."""
-    links: int
-    """Links of one device."""
+    instance: str
 
 
 def rates_for(instance_name: str, data_type: str = "bf16") -> CoreRates:
@@ -54,19 +48,5 @@ def rates_for(instance_name: str, data_type: str = "bf16") -> CoreRates:
         gpsimd_ops_per_s=float(lanes * (core.engine_clocks_hz.get("gpsimd") or 0)),
         link_bytes_per_s=link_bytes_per_s(instance) or 0.0,
         chip=chip.name,
-        topology=instance.topology,
-        devices=instance.devices,
-        links=links_per_device(instance),
+        instance=instance.name,
     )
-
-
-def ring_lanes(rates: CoreRates, devices: int) -> int:
-    """Links of a device, one direction each, over which a collective of `devices` neighbours runs at once (assumed).
-
-    A closed ring is used both ways round, a whole torus in both dimensions; a part of a ring or chain is a line, whose
-    way back takes the links' other direction.
-    """
-    if devices == rates.devices and rates.topology != "chain":
-        return max(1, rates.links)
-    whole_rows = rates.topology == "torus" and devices % TORUS_ROW == 0
-    return 2 if whole_rows else 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Bound = Literal["weights", "compute", "vector", "kv", "collectives", "latency"]
+from device_model.runtime.execution import StepWork
+
+Bound = Literal["weights", "memory", "compute", "vector", "scalar", "gpsimd", "kv", "collectives", "latency"]
 
 
 class CostConstants(NamedTuple):
@@ -43,23 +45,22 @@ class CostConstants(NamedTuple):
         return self.inferentia2_share if chip == "Inferentia2" else 1.0
 
 
-class StepCost(NamedTuple):
-    """One step as one core sees it, in whole nanoseconds, FLOPs and bytes.
+class Part(NamedTuple):
+    """A named part of a step's time. Parts may overlap, so they can add up to more than the step."""
 
-    Engine times are active time, at most `duration_ns`. `all_reduce_bytes` is the payload summed over the step's
-    collectives: a ring over c devices puts 2(c-1)/c of it on each link. `flops` includes what padding wastes.
+    name: Bound
+    seconds: float
+
+
+class StepCost(NamedTuple):
+    """One step as one core sees it.
+
+    `work` holds whole nanoseconds, FLOPs and bytes; engine times are active time, at most its duration, and FLOPs
+    include what padding wastes. `parts` say where the time goes, and `bound` names the one that decides it.
     """
 
-    duration_ns: int
-    collectives_ns: int
-    tensor_ns: int
-    vector_ns: int
-    scalar_ns: int
-    gpsimd_ns: int
-    flops: int
-    hbm_read_bytes: int
-    hbm_written_bytes: int
-    all_reduce_bytes: int
+    work: StepWork
+    parts: tuple[Part, ...]
     bound: Bound
 
 
@@ -98,15 +99,20 @@ class TermSeconds(NamedTuple):
         return streamed + self.attention + self.link + self.vector + self.latency
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """By name; those that take no time are left out."""
+        named = (
+            Part("weights", self.weights),
+            Part("compute", self.compute),
+            Part("vector", self.widening),
+            Part("kv", self.attention),
+            Part("collectives", self.link),
+            Part("vector", self.vector),
+            Part("latency", self.latency),
+        )
+        return tuple(part for part in named if part.seconds)
+
+    @property
     def bound(self) -> Bound:
         """The largest part."""
-        parts: tuple[tuple[float, Bound], ...] = (
-            (self.weights, "weights"),
-            (self.compute, "compute"),
-            (self.widening, "vector"),
-            (self.attention, "kv"),
-            (self.link, "collectives"),
-            (self.vector, "vector"),
-            (self.latency, "latency"),
-        )
-        return max(parts, key=lambda part: part[0])[1]
+        return max(self.parts, key=lambda part: part.seconds).name

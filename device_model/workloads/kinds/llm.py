@@ -1,19 +1,99 @@
 """A language model server: requests wait, are admitted to a batch, prefilled, and decoded together until done."""
 
 from collections import deque
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from device_model.kernel.chance import Chance
+from pydantic import Field, field_validator
+
 from device_model.kernel.queue import Action, Order, Ticket
 from device_model.runtime.execution import StepWork
 from device_model.runtime.loading import ModelImage
 from device_model.runtime.process import Durations, Process
 from device_model.runtime.runtime import Runtime
 from device_model.workloads.arrivals import Arrivals, Lengths
-from device_model.workloads.cost.decoder import CoreRates, CostConstants, context_bucket, decode_step, prefill
-from device_model.workloads.models.datatypes import DataType
-from device_model.workloads.models.shapes import ModelShape
+from device_model.workloads.calibration.constants import constants_for
+from device_model.workloads.cost.decoder import context_bucket, decode_step, prefill
+from device_model.workloads.cost.footprint import serving_image
+from device_model.workloads.cost.rates import CoreRates, rates_for
+from device_model.workloads.cost.steps import CostConstants, StepCost
+from device_model.workloads.kinds.program import Account, SpecError, WorkloadSpec
+from device_model.workloads.models.datatypes import DataType, DataTypeError, data_type_for
+from device_model.workloads.models.families import ModelShape
+from device_model.workloads.models.lookup import UnknownModelError
+from device_model.workloads.models.shapes import shape_for
+from device_model.workloads.spec import MAX_TOKENS, ArrivalSpec, DataTypeName, Duration, LengthSpec, LongDuration, Part
+from neurontools.hardware.chips import Chip
 from neurontools.schema.snapshot import Workload
+from neurontools.units import parse_duration_ns
+
+
+class Reload(Part):
+    """The server drains, unloads its model, waits, and loads it again."""
+
+    every: LongDuration
+    pause: Duration = "10s"
+
+
+class Llm(WorkloadSpec):
+    """A language model server: one replica, `tp` logical NeuronCores, continuous batching."""
+
+    kind: Literal["llm"]
+    model: str
+    tp: int = Field(ge=1, le=4096)
+    batch: int = Field(default=8, ge=1, le=4096)
+    context: int = Field(default=2048, ge=16, le=MAX_TOKENS)
+    data_type: DataTypeName = "bf16"
+    arrivals: ArrivalSpec
+    prompt: LengthSpec
+    output: LengthSpec
+    queue_limit: int = Field(default=1000, ge=0, le=1_000_000)
+    reload: Reload | None = None
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, value: str) -> str:
+        try:
+            kind = shape_for(value).kind
+        except UnknownModelError as error:
+            raise ValueError(str(error)) from None
+        if kind != "decoder":
+            raise ValueError(f"{value} generates no text: give a language model, such as opt-30b or Llama-2-7b")
+        return value
+
+    @property
+    def degree(self) -> int:
+        """Logical NeuronCores of the replica."""
+        return self.tp
+
+    def check(self, chip: Chip) -> None:
+        """Refuses a data type that the chip lacks."""
+        try:
+            data_type_for(self.data_type, chip)
+        except DataTypeError as error:
+            raise SpecError("data_type", str(error)) from None
+
+    def program(self, runtime: Runtime, process: Process) -> "LlmServer":
+        """The server in its process."""
+        node, tp = runtime.node, len(process.cores)
+        shape, data_type = shape_for(self.model), data_type_for(self.data_type, node.chip)
+        rates = rates_for(node.instance.name, data_type.multiplied)
+        served = Served(
+            shape=shape,
+            image=serving_image(shape, tp, self.batch, self.context, round(self.prompt.mean), data_type),
+            rates=rates,
+            constants=constants_for(rates.generation),
+            tp=tp,
+            devices=len(process.devices),
+            batch=self.batch,
+            context=self.context,
+            data_type=data_type,
+        )
+        arrivals = self.arrivals.made(runtime.chance, process.identity.name)
+        demand = Demand(arrivals, self.prompt.made(), self.output.made(), self.queue_limit)
+        reloads = Reloads()
+        if self.reload is not None:
+            reloads = Reloads(parse_duration_ns(self.reload.every), parse_duration_ns(self.reload.pause))
+        return LlmServer(runtime, process, served, demand, reloads)
 
 
 class Served(NamedTuple):
@@ -74,16 +154,14 @@ class LlmServer:
 
     kind = "llm"
 
-    def __init__(
-        self, runtime: Runtime, process: Process, chance: Chance, served: Served, demand: Demand, reloads: Reloads
-    ) -> None:
+    def __init__(self, runtime: Runtime, process: Process, served: Served, demand: Demand, reloads: Reloads) -> None:
         self._runtime = runtime
         self._process = process
-        self._chance = chance
+        self._chance = runtime.chance
         self._served = served
         self._demand = demand
         self._reloads = reloads
-        self._steps: dict[tuple[str, int, int], StepWork] = {}
+        self._steps: dict[tuple[str, int, int], StepCost] = {}
         self._waiting: deque[Request] = deque()
         self._admitted: list[Request] = []
         self._running: list[Sequence] = []
@@ -121,6 +199,10 @@ class LlmServer:
             time_to_first_token=self._first_token.reading(),
             request_latency=self._latency.reading(),
         )
+
+    def account(self, time_ns: int) -> Account:
+        """What it is doing at `time_ns`."""
+        return Account("serving a language model")
 
     def _loaded(self, time_ns: int) -> None:
         self._serving = True
@@ -186,7 +268,7 @@ class LlmServer:
     def _prefill(self, time_ns: int) -> None:
         longest = max(request.prompt for request in self._admitted)
         work = self._work("prefill", len(self._admitted), longest)
-        self._runtime.execute(time_ns, self._process, work, 1, self._prefilled)
+        self._runtime.execute(time_ns, self._process, (work,), 1, self._prefilled)
 
     def _prefilled(self, time_ns: int, _: int) -> None:
         """Prefilling yields the first token of each answer."""
@@ -207,7 +289,7 @@ class LlmServer:
         work = self._work("decode", len(self._running), longest)
         steps = min(remaining, context_bucket(longest) - longest + 1)
         self._decoding = True
-        self._runtime.execute(time_ns, self._process, work, steps, self._decoded)
+        self._runtime.execute(time_ns, self._process, (work,), steps, self._decoded)
 
     def _decoded(self, time_ns: int, steps: int) -> None:
         self._decoding = False
@@ -235,7 +317,7 @@ class LlmServer:
         context = min(served.context, context_bucket(tokens))
         key = (phase, batch, context)
         if key not in self._steps:
-            cost = (prefill if phase == "prefill" else decode_step)(
+            self._steps[key] = (prefill if phase == "prefill" else decode_step)(
                 served.shape,
                 served.rates,
                 served.constants,
@@ -246,8 +328,7 @@ class LlmServer:
                 served.data_type.weight_bytes,
                 served.data_type.element_bytes,
             )
-            self._steps[key] = StepWork._make(cost[: len(StepWork._fields)])
-        return self._steps[key]
+        return self._steps[key].work
 
     def _drain(self, time_ns: int) -> None:
         self._draining = True

@@ -15,7 +15,7 @@ def node(instance: str = "inf2.48xlarge", lnc: int | None = None, seed: int = 1)
     return Node(found, Chance(seed), BOOT_NS, lnc or chip_of(found).default_lnc)
 
 
-def step(busy_ns: int, ring_bytes: int = 0) -> Activity:
+def step(busy_ns: int) -> Activity:
     """A step that is as busy as given, one FLOP and two bytes a nanosecond."""
     return Activity(
         busy_ns=busy_ns,
@@ -24,13 +24,15 @@ def step(busy_ns: int, ring_bytes: int = 0) -> Activity:
         vector_ns=busy_ns // 3,
         flops=busy_ns,
         hbm_read_bytes=2 * busy_ns,
-        ring_bytes=ring_bytes,
     )
 
 
-def work(group: Lockstep, start_ns: int, step_ns: int, steps: int, activity: Activity | None = None) -> int:
-    """Runs steps to their end and returns when that is."""
-    run = Run(start_ns, step_ns, steps, activity or step(step_ns), credit_ns=step_ns)
+def work(
+    group: Lockstep, start_ns: int, step_ns: int, steps: int, activity: Activity | None = None, traffic: int = 0
+) -> int:
+    """Runs steps to their end and returns when that is; each sends `traffic` bytes the way of every pattern."""
+    counted = (*(activity or step(step_ns)), *[traffic] * len(group.patterns))
+    run = Run(start_ns, step_ns, steps, counted, credit_ns=step_ns)
     group.meter.start(run)
     group.meter.finish(run.end_ns)
     return run.end_ns

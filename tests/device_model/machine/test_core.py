@@ -15,7 +15,7 @@ shifts = st.lists(st.tuples(st.integers(1, 100), st.integers(1, 9), st.integers(
 def test_totals_are_the_sum_over_all_groups(plan: list[tuple[int, int, int]]) -> None:
     core, now, expected = Core(3, 1, 1, 0), 0, NOTHING
     for step_ns, steps, pause in plan:
-        group = Lockstep((3,), ())
+        group = Lockstep((3,))
         core.attach(group)
         now = work(group, now, step_ns, steps) + pause
         for _ in range(steps):
@@ -30,7 +30,7 @@ def test_totals_are_the_sum_over_all_groups(plan: list[tuple[int, int, int]]) ->
 
 
 def test_an_execution_that_is_broken_off_is_not_the_last_one() -> None:
-    core, group = Core(0, 0, 0, 0), Lockstep((0,), ())
+    core, group = Core(0, 0, 0, 0), Lockstep((0,))
     core.attach(group)
     now = work(group, 0, 10, 2)
     group.meter.start(Run(now, 1000, 1, Activity(busy_ns=900, flops=500), credit_ns=900))
@@ -43,7 +43,7 @@ def test_an_execution_that_is_broken_off_is_not_the_last_one() -> None:
 
 def test_a_core_that_never_worked_has_counted_nothing() -> None:
     core = Core(0, 0, 0, 0)
-    core.attach(Lockstep((0,), ()))
+    core.attach(Lockstep((0,)))
     assert (core.read(5), core.credit(5), core.last_step(5)) == (NOTHING, Credit(), LastStep())
 
 

@@ -1,47 +1,31 @@
-"""Links: ring collectives load every link of their way once, and what one end sends the other receives."""
+"""Links: what a group sends is shared out to the links of its patterns, and what one end sends the other receives."""
 
-import pytest
+from device_model.machine.activity import Pattern
+from tests.device_model.machine.lockstep import BOOT_NS, node, work
 
-from device_model.machine.links import ring_edges
-from device_model.runtime.placement import degrees
-from neurontools.hardware.instances import INSTANCES, lookup
-from neurontools.hardware.topology import adjacency
-from tests.device_model.machine.lockstep import BOOT_NS, node, step, work
-
-
-@pytest.mark.parametrize("name", sorted(INSTANCES))
-def test_a_ring_visits_every_member_over_existing_links(name: str) -> None:
-    neighbours = adjacency(lookup(name))
-    per_device = node(name).chip.cores // node(name).logical_neuroncore_config
-    for count in {-(-degree // per_device) for degree in degrees(node(name))} - {1}:
-        edges = ring_edges(neighbours, range(count))
-        assert all(b in neighbours[a] for a, b in edges)
-        assert {a for a, _ in edges} >= set(range(count)) <= {b for _, b in edges}
-        assert all(b == c for (_, b), (c, _) in zip(edges, edges[1:] + edges[:1], strict=True))
-
-
-def test_a_single_device_needs_no_link() -> None:
-    assert ring_edges(adjacency(lookup("inf2.48xlarge")), [4, 4]) == ()
-
-
-def test_a_chain_goes_there_and_back() -> None:
-    edges = ring_edges(adjacency(lookup("inf2.24xlarge")), range(3))
-    assert sorted(edges) == [(0, 1), (1, 0), (1, 2), (2, 1)]
+HALF = Pattern("half", (((0, 1), 1), ((1, 0), 2)), 2)
+TWICE = Pattern("twice", (((1, 2), 2),))
 
 
 def test_bytes_of_all_groups_add_up_and_outlive_them() -> None:
     host = node()
-    first = host.begin_work(tuple(host.cores[:8]), BOOT_NS)
-    end = work(first, BOOT_NS, 100, 5, step(100, ring_bytes=1000))
-    assert sum(host.links.sent_bytes(end).values()) == len(first.ring) * 5000
+    first = host.begin_work(tuple(host.cores[:4]), (HALF, TWICE), BOOT_NS)
+    end = work(first, BOOT_NS, 100, 5, traffic=7)
+    assert host.links.sent_bytes(end) | {(0, 1): 17, (1, 0): 35, (1, 2): 70} == host.links.sent_bytes(end)
     host.end_work(first, end)
-    second, third = (host.begin_work(tuple(host.cores[i : i + 4]), end) for i in (0, 4))
-    for group, ring_bytes in ((second, 10), (third, 7)):
-        last = work(group, end, 100, 3, step(100, ring_bytes=ring_bytes))
+    second, third = (host.begin_work((host.cores[i],), (HALF,), end) for i in (0, 2))
+    for group, traffic in ((second, 10), (third, 7)):
+        last = work(group, end, 100, 3, traffic=traffic)
     host.end_work(second, last)
     sent = host.links.sent_bytes(last)
     assert set(sent) == {(a, b) for a, row in enumerate(host.links.neighbours) for b in row}
-    for edge, amount in sent.items():
-        assert amount == 5000 * first.ring.count(edge) + 30 * second.ring.count(edge) + 21 * third.ring.count(edge)
-    assert set(second.ring) <= set(first.ring)
-    assert set(second.ring).isdisjoint(third.ring)
+    assert {edge: amount for edge, amount in sent.items() if amount} == {
+        (0, 1): 17 + 15 + 10, (1, 0): 35 + 30 + 21, (1, 2): 70,
+    }  # fmt: skip
+
+
+def test_what_is_under_way_counts_by_its_share_of_time() -> None:
+    host = node()
+    group = host.begin_work(tuple(host.cores[:4]), (HALF,), BOOT_NS)
+    end = work(group, BOOT_NS, 100, 2, traffic=1000)
+    assert host.links.sent_bytes(end)[0, 1] == 1000

@@ -47,7 +47,7 @@ def test_memory_is_taken_from_the_bank_of_the_core_and_entered_in_the_books() ->
 
 def test_work_is_shared_out_and_what_was_counted_stays() -> None:
     host = node()
-    group = host.begin_work(tuple(host.cores[3:6]), BOOT_NS)
+    group = host.begin_work(tuple(host.cores[3:6]), (), BOOT_NS)
     end = work(group, BOOT_NS, 1000, 7)
     assert [device.workers() for device in host.devices[1:3]] == [((group, 0.5),), ((group, 1.0),)]
     before = [core.read(end) for core in host.cores]
@@ -56,7 +56,7 @@ def test_work_is_shared_out_and_what_was_counted_stays() -> None:
     assert [core.number for core in host.cores if core.read(end).busy_ns == 7000] == [3, 4, 5]
     assert host.devices[0].workers() == ()
     assert host.devices[1].workers() == ((group, 0.5),), "its share of the running minute"
-    host.begin_work((host.cores[3],), end + 90_000_000_000)
+    host.begin_work((host.cores[3],), (), end + 90_000_000_000)
     assert group in [worker for worker, _ in host.devices[1].workers()], "the last full minute began before its end"
-    host.begin_work((host.cores[2],), end + 200_000_000_000)
+    host.begin_work((host.cores[2],), (), end + 200_000_000_000)
     assert group not in [worker for worker, _ in host.devices[1].workers()]

@@ -30,7 +30,7 @@ def activity(step_ns: int, share: float) -> Activity:
 
 
 def group_with(plan: list[tuple[int, int, int, float]]) -> Lockstep:
-    group, now = Lockstep((0,), ()), 0
+    group, now = Lockstep((0,)), 0
     for rest, ticks, steps, share in plan:
         now += rest * TICK_NS
         step_ns = ticks * TICK_NS
@@ -93,7 +93,7 @@ def test_only_whole_minutes_since_boot_count(boot_ns: int, up_ns: int) -> None:
 
 
 def test_a_run_broken_off_after_the_minute_changes_nothing_in_it() -> None:
-    whole, broken = Lockstep((0,), ()), Lockstep((0,), ())
+    whole, broken = Lockstep((0,)), Lockstep((0,))
     for group in (whole, broken):
         group.meter.start(Run(0, 7_000_000_001, 20, activity(7_000_000_001, 0.3), 1))
     broken.meter.finish(NS_PER_MINUTE + 12_345)

@@ -37,7 +37,7 @@ def test_every_core_is_given_once_and_a_replica_never_splits_a_device(
     for choice in wanted:
         degree = degrees(host)[choice % len(degrees(host))]
         try:
-            cores = [core.number for core in placement.place(degree)]
+            cores = [core.number for core in placement.place(degree, "tp")]
         except PlacementError as error:
             assert "side by side" in str(error)
             continue
@@ -50,9 +50,9 @@ def test_every_core_is_given_once_and_a_replica_never_splits_a_device(
 
 def test_cores_that_a_scenario_insists_on_may_be_taken() -> None:
     placement = Placement(node("trn2.3xlarge"))
-    first, second = placement.place(2), placement.place(2, first_core=0)
+    first, second = placement.place(2, "tp"), placement.place(2, "tp", first_core=0)
     assert [core.number for core in first] == [core.number for core in second] == [0, 1, 2, 3]
-    assert [core.number for core in placement.place(1)] == [4, 5]
+    assert [core.number for core in placement.place(1, "tp")] == [4, 5]
 
 
 @pytest.mark.parametrize(
@@ -68,20 +68,20 @@ def test_cores_that_a_scenario_insists_on_may_be_taken() -> None:
 )
 def test_what_does_not_fit_is_explained(name: str, degree: int, first_core: int | None, message: str) -> None:
     with pytest.raises(PlacementError, match=message):
-        Placement(node(name)).place(degree, first_core)
+        Placement(node(name)).place(degree, "tp", first_core)
 
 
 def test_a_full_node_says_what_is_free() -> None:
     placement = Placement(node("trn2.3xlarge"))
-    placement.place(2)
-    placement.place(1)
+    placement.place(2, "tp")
+    placement.place(1, "tp")
     with pytest.raises(PlacementError, match=r"needs 2 free NeuronCores .* has 4 and 1 of them are free"):
-        placement.place(2)
+        placement.place(2, "tp")
 
 
 @pytest.mark.parametrize("name", sorted(INSTANCES))
 def test_a_node_holds_its_largest_replica(name: str) -> None:
     host = node(name)
-    cores = Placement(host).place(degrees(host)[-1])
+    cores = Placement(host).place(degrees(host)[-1], "tp")
     alone = host.links.capacity_bytes_per_s is None and len(host.devices) > 1
     assert len(cores) == (host.chip.cores if alone else len(host.cores))

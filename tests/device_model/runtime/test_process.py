@@ -16,14 +16,14 @@ def test_a_reading_is_what_was_added_and_what_is_complete(
     durations, counts, total = Durations(), dict[int, int](), 0
     for value, count in added:
         if looked:
-            durations.reading(duration_ns, times)
+            durations.reading([(duration_ns, times)])
         durations.add(value, count)
         counts[bucket_of(value)] = counts.get(bucket_of(value), 0) + count
         total += value * count
     assert durations.reading() == Histogram(counts=counts, sum_ns=total)
     if times:
         counts[bucket_of(duration_ns)] = counts.get(bucket_of(duration_ns), 0) + times
-    reading = durations.reading(duration_ns, times)
+    reading = durations.reading([(duration_ns, times)])
     assert reading == Histogram(counts=counts, sum_ns=total + duration_ns * times)
     assert list(reading.counts) == sorted(reading.counts)
 

@@ -148,7 +148,7 @@ def test_the_launch_talks_token_rates_follow_under_the_assumed_set_up(
 
     def step_ns(context: int) -> int:
         shape = shape_for(model)
-        return cost.decode_step(shape, core, V2, tp, tp // 2, batch, context, 2).duration_ns
+        return cost.decode_step(shape, core, V2, tp, tp // 2, batch, context, 2).work.duration_ns
 
     seconds = sum(step_ns(context) for context in range(1, length + 1)) / 1e9
     assert replicas * batch * length / seconds == pytest.approx(claimed, rel=0.15)

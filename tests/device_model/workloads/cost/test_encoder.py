@@ -18,13 +18,19 @@ INF2 = rates_for("inf2.48xlarge")
 def test_a_batch_stays_within_the_data_sheet_and_more_costs_more(name: str, tp: int, batch: int, tokens: int) -> None:
     devices = max(1, tp // 2)
     step = encoder_step(shape_for(name), INF2, V2, tp, devices, batch, tokens)
-    seconds = step.duration_ns / 1e9
-    assert 0 < step.flops <= INF2.peak_flops * seconds
-    assert step.hbm_read_bytes + step.hbm_written_bytes <= INF2.hbm_bytes_per_s * seconds
-    engines = (step.tensor_ns, step.vector_ns, step.scalar_ns, step.gpsimd_ns, step.collectives_ns)
-    assert all(0 <= active <= step.duration_ns for active in engines)
+    seconds = step.work.duration_ns / 1e9
+    assert 0 < step.work.flops <= INF2.peak_flops * seconds
+    assert step.work.hbm_read_bytes + step.work.hbm_written_bytes <= INF2.hbm_bytes_per_s * seconds
+    engines = (
+        step.work.tensor_ns,
+        step.work.vector_ns,
+        step.work.scalar_ns,
+        step.work.gpsimd_ns,
+        step.work.collectives_ns,
+    )
+    assert all(0 <= active <= step.work.duration_ns for active in engines)
     larger = encoder_step(shape_for(name), INF2, V2, tp, devices, batch + 1, tokens)
-    assert larger.duration_ns > step.duration_ns
+    assert larger.work.duration_ns > step.work.duration_ns
 
 
 def test_shared_layers_are_read_once_and_computed_every_time() -> None:
@@ -35,15 +41,16 @@ def test_shared_layers_are_read_once_and_computed_every_time() -> None:
 
 def test_a_billion_parameters_take_single_digit_milliseconds_on_one_core() -> None:
     step = encoder_step(shape_for("encoder-1b"), INF2, V2, 1, 1, 1, 128)
-    assert 1e6 < step.duration_ns < 10e6
-    assert step.all_reduce_bytes == step.collectives_ns == 0
+    assert 1e6 < step.work.duration_ns < 10e6
+    assert step.work.traffic == (0,)
+    assert step.work.collectives_ns == 0
 
 
 def test_a_split_encoder_reduces_twice_a_layer() -> None:
     shape = shape_for("bert-large-uncased")
     step = encoder_step(shape, INF2, V2, 2, 1, 4, 128)
-    assert step.all_reduce_bytes == 2 * shape.layers * 4 * 128 * shape.width * 2
-    assert step.collectives_ns == pytest.approx(shape.layers * V2.layer_seconds * 1e9, abs=1)
+    assert sum(step.work.traffic) == 2 * shape.layers * 4 * 128 * shape.width * 2
+    assert step.work.collectives_ns == pytest.approx(shape.layers * V2.layer_seconds * 1e9, abs=1)
 
 
 def test_devices_without_links_cannot_share_an_encoder() -> None:

@@ -36,10 +36,12 @@ class Executions:
         self.started: list[tuple[int, StepWork, int]] = []
         execute = Runtime.execute
 
-        def noted(runtime: Runtime, time_ns: int, process: Process, work: StepWork, steps: int, done: Executed) -> None:
+        def noted(
+            runtime: Runtime, time_ns: int, process: Process, works: tuple[StepWork, ...], steps: int, done: Executed
+        ) -> None:
             steps = steps if longest_run is None else min(steps, longest_run)
-            self.started.append((time_ns, work, steps))
-            execute(runtime, time_ns, process, work, steps, done)
+            self.started.append((time_ns, works[0], steps))
+            execute(runtime, time_ns, process, works, steps, done)
 
         patch.setattr(Runtime, "execute", noted)
 
@@ -227,4 +229,4 @@ def test_a_run_is_what_the_meter_counts() -> None:
     almost = workload_of(model).generated_tokens
     model.advance(run.end_ns)
     assert workload_of(model).generated_tokens > almost
-    assert isinstance(model._world.servers[process.pid], llm.LlmServer)
+    assert isinstance(model._world.programs[process.pid], llm.LlmServer)

@@ -36,14 +36,14 @@ def test_a_network_is_found_by_other_spellings_and_an_unknown_one_refused() -> N
 @given(st.sampled_from(sorted(CNNS)), st.integers(1, 256))
 def test_a_batch_stays_within_the_data_sheet(name: str, batch: int) -> None:
     step = cnn_step(cnn_for(name), INF2, V2, batch)
-    seconds = step.duration_ns / 1e9
-    assert 0 < step.flops <= INF2.peak_flops * seconds
-    assert step.hbm_read_bytes + step.hbm_written_bytes <= INF2.hbm_bytes_per_s * seconds
-    assert 0 < step.tensor_ns <= step.duration_ns
-    assert 0 < step.vector_ns <= step.duration_ns
+    seconds = step.work.duration_ns / 1e9
+    assert 0 < step.work.flops <= INF2.peak_flops * seconds
+    assert step.work.hbm_read_bytes + step.work.hbm_written_bytes <= INF2.hbm_bytes_per_s * seconds
+    assert 0 < step.work.tensor_ns <= step.work.duration_ns
+    assert 0 < step.work.vector_ns <= step.work.duration_ns
     larger = cnn_step(cnn_for(name), INF2, V2, batch + 1)
-    assert larger.duration_ns > step.duration_ns
-    assert larger.duration_ns * batch <= step.duration_ns * (batch + 1)
+    assert larger.work.duration_ns > step.work.duration_ns
+    assert larger.work.duration_ns * batch <= step.work.duration_ns * (batch + 1)
 
 
 def test_the_stem_fills_three_of_128_rows() -> None:
