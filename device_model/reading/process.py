@@ -16,9 +16,7 @@ def process_reading(world: World, process: Process, time_ns: int) -> schema.Proc
     completed = sum([lane[-1].meter.credit(time_ns).executions for lane in process.lanes])
     under_way = [world.runtime.under_way(process, lane) for lane in range(len(process.lanes))]
     executions = [execution for execution in under_way if execution is not None and execution.run.credit_ns]
-    steps = [execution.run.steps_done(time_ns) for execution in executions]
-    total = [(execution.latency_ns, count) for execution, count in zip(executions, steps, strict=True)]
-    on_device = [(execution.device_ns, count) for execution, count in zip(executions, steps, strict=True)]
+    ended = [(execution, execution.run.steps_done(time_ns)) for execution in executions]
     program = world.programs.get(process.pid)
     return schema.Process(
         pid=process.pid,
@@ -35,12 +33,8 @@ def process_reading(world: World, process: Process, time_ns: int) -> schema.Proc
         models=_models(process),
         executions=process.outcomes | {"completed": completed},
         errors=dict(process.errors),
-        latency_total=process.latency_total.reading(
-            [(e.latency_ns, n) for e, n in zip(executions, steps, strict=True)]
-        ),
-        latency_device=process.latency_device.reading(
-            [(e.device_ns, n) for e, n in zip(executions, steps, strict=True)]
-        ),
+        latency_total=process.latency_total.reading([(execution.latency_ns, count) for execution, count in ended]),
+        latency_device=process.latency_device.reading([(execution.device_ns, count) for execution, count in ended]),
         vcpu_user_ns=sum([lane.user_ns for lane in used]),
         vcpu_system_ns=sum([lane.system_ns for lane in used]),
         workload=None if program is None else program.reading(time_ns),
