@@ -1,5 +1,6 @@
 """One physical NeuronCore: who holds it, and what it has counted since boot."""
 
+from math import prod
 from typing import NamedTuple
 
 from device_model.kernel.meter import Credit
@@ -21,7 +22,12 @@ class LastStep(NamedTuple):
 
 
 class Core:
-    """A core works while it is attached to a lockstep group; its own totals outlive every group."""
+    """A core works while it is attached to a lockstep group; its own totals outlive every group.
+
+    What impairs it is kept by cause, so that causes come and go independently: `slowed_by` holds factors on the time
+    of its engines, `hung_by` what keeps it from ever completing. `errors` are status codes of hardware errors that the
+    next execution runs into.
+    """
 
     def __init__(self, number: int, device: int, index: int, bank: int) -> None:
         self.number = number
@@ -31,9 +37,23 @@ class Core:
         self.holder: int | None = None
         self.group: Lockstep | None = None
         self.tallies: dict[str, Tally] = {}
+        self.failed_executions = 0
+        self.slowed_by: dict[int, float] = {}
+        self.hung_by: set[int] = set()
+        self.errors: list[int] = []
         self._past = NOTHING
         self._credit = Credit()
         self._last_step = LastStep()
+
+    @property
+    def slowness(self) -> float:
+        """How many times as long its engines take as they should."""
+        return prod(self.slowed_by.values())
+
+    @property
+    def impaired(self) -> bool:
+        """Whether an execution on it differs from one on a sound core."""
+        return bool(self.slowed_by or self.hung_by or self.errors)
 
     def attach(self, group: Lockstep) -> None:
         """Begins to work with a group that has counted nothing yet."""

@@ -32,6 +32,8 @@ class Device:
         self.bank_cores = [cores_of_bank(chip, bank.index) for bank in self.banks]
         self.ledger = Ledger(chip.cores)
         self.ecc = dict.fromkeys(ECC_COUNTERS, 0)
+        self.hardware_errors = 0
+        self.resetting_by: set[int] = set()
         self._workers: list[_Worker] = []
         for served in self.bank_cores:
             self.ledger.allocate_device(served[0], "driver_memory", RESERVED_BYTES)

@@ -12,6 +12,12 @@ class Links:
         self.capacity_bytes_per_s = capacity_bytes_per_s
         self._past: dict[Edge, int] = dict.fromkeys(links(neighbours), 0)
         self._groups: list[Lockstep] = []
+        self.slowed_by: dict[frozenset[int], dict[int, float]] = {}
+        """Pair of devices -> cause -> what is left of the link's speed, 0 when it is down."""
+
+    def speed(self, edge: Edge) -> float:
+        """What is left of a link's speed: 1 when it is sound, 0 when it is down."""
+        return min(self.slowed_by.get(frozenset(edge), {}).values(), default=1.0)
 
     def attach(self, group: Lockstep) -> None:
         """The group's traffic goes the ways of its patterns from now on."""

@@ -12,8 +12,8 @@ _MODEL_CATEGORIES = ("constants", "model_code", "runtime_memory", "tensors")
 
 def process_reading(world: World, process: Process, time_ns: int) -> schema.Process:
     """The process at `time_ns`. What is under way counts up to there."""
-    used = [lane[-1].read(time_ns) for lane in process.lanes]
-    completed = sum([lane[-1].meter.credit(time_ns).executions for lane in process.lanes])
+    used = process.read(time_ns)
+    completed = process.executions(time_ns) - process.failed_executions
     under_way = [world.runtime.under_way(process, lane) for lane in range(len(process.lanes))]
     executions = [execution for execution in under_way if execution is not None and execution.run.credit_ns]
     ended = [(execution, execution.run.steps_done(time_ns)) for execution in executions]
@@ -26,7 +26,7 @@ def process_reading(world: World, process: Process, time_ns: int) -> schema.Proc
         command=process.identity.command,
         runtime_version=RUNTIME_VERSION,
         cores=tuple([core.number for core in process.cores]),
-        groups=tuple([group.cores for group in process.groups if len(group.cores) > 1]),
+        groups=tuple([numbers for numbers in _teams(process) if len(numbers) > 1]),
         memory={core: dict(held) for core, held in process.memory.items()},
         host_memory=memory.host_bytes(process),
         resident_bytes=memory.resident_bytes(process),
@@ -35,10 +35,14 @@ def process_reading(world: World, process: Process, time_ns: int) -> schema.Proc
         errors=dict(process.errors),
         latency_total=process.latency_total.reading([(execution.latency_ns, count) for execution, count in ended]),
         latency_device=process.latency_device.reading([(execution.device_ns, count) for execution, count in ended]),
-        vcpu_user_ns=sum([lane.user_ns for lane in used]),
-        vcpu_system_ns=sum([lane.system_ns for lane in used]),
+        vcpu_user_ns=used.user_ns,
+        vcpu_system_ns=used.system_ns,
         workload=None if program is None else program.reading(time_ns),
     )
+
+
+def _teams(process: Process) -> list[tuple[int, ...]]:
+    return [tuple([core.number for core in team.cores]) for lane in process.teams for team in lane]
 
 
 def _models(process: Process) -> tuple[schema.Model, ...]:

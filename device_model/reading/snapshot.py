@@ -10,12 +10,13 @@ from device_model.kernel.meter import Credit
 from device_model.machine.activity import Activity
 from device_model.machine.core import Core, LastStep, Tally
 from device_model.machine.device import Device
+from device_model.machine.links import Links
 from device_model.machine.power import last_full_minute
 from device_model.reading.process import process_reading
 from device_model.runtime import memory
 from device_model.workloads.cost.engines import PARTITIONS
 from neurontools.hardware.chips import NeuronCore
-from neurontools.hardware.driver import POWER_NO_DATA, POWER_VALID, STATUS_NAMES
+from neurontools.hardware.driver import HEALTH_FAMILIES, POWER_NO_DATA, POWER_VALID, STATUS_NAMES
 from neurontools.schema import snapshot as schema
 
 _NONE_YET = schema.Counter(0)
@@ -33,6 +34,7 @@ class _Work(NamedTuple):
     credit: Credit
     last: LastStep
     tallies: tuple[tuple[str, Tally], ...]
+    failed: int
 
 
 _Written = dict[_Work, schema.Core]
@@ -66,7 +68,7 @@ def _device(
     links = [
         schema.Link(
             peer=peer,
-            up=True,
+            up=node.links.speed((device.index, peer)) > 0,
             transmitted_bytes=sent[device.index, peer],
             received_bytes=sent[peer, device.index],
             capacity_bytes_per_s=capacity,
@@ -92,13 +94,20 @@ def _device(
         host_memory=device.ledger.host_reading(),
         ecc=dict(device.ecc),
         power=_power(world, device, time_ns),
-        reset_state="ready",
+        reset_state="reset" if device.resetting_by else "ready",
+        health=_health(device, node.links) if device.chip.family in HEALTH_FAMILIES else None,
         serial_number=device.serial_number,
     )
 
 
 def _core(device: Device, core: Core, time_ns: int, boot_ns: int, written: _Written) -> schema.Core:
-    work = _Work(core.read(time_ns), core.credit(time_ns), core.last_step(time_ns), tuple(core.tallies.items()))
+    work = _Work(
+        core.read(time_ns),
+        core.credit(time_ns),
+        core.last_step(time_ns),
+        tuple(core.tallies.items()),
+        core.failed_executions,
+    )
     if work not in written:
         written[work] = _counted(work, device.chip.core, time_ns - boot_ns)
     memory_reading = device.ledger.core_reading(core.index)
@@ -119,9 +128,11 @@ def _counted(work: _Work, core: NeuronCore, up_ns: int) -> schema.Core:
     engines = schema.EngineTimes(done.tensor_ns, done.vector_ns, done.scalar_ns, done.gpsimd_ns)
     tallies = {name: schema.Counter(tally.total, tally.present) for name, tally in work.tallies}
     status = _NO_STATUS | {name: count for name, count in tallies.items() if name in _NO_STATUS}
-    status["success"] = schema.Counter(credit.executions, 1 if credit.executions else 0)
+    executions = schema.Counter(credit.executions, 1 if credit.executions else 0)
+    succeeded = credit.executions - work.failed
+    status["success"] = schema.Counter(succeeded, 1 if succeeded else 0)
     other = {name: tallies.get(name, _NONE_YET) for name in _OTHER}
-    other["inference_count"] = status["success"]
+    other["inference_count"] = executions
     other["flop_count"] = schema.Counter(done.flops, last.flops)
     other["nc_time_in_use"] = schema.Counter(credit.time_ns // 1000, last.device_ns // 1000)
     return schema.Core(
@@ -162,6 +173,19 @@ def _power(world: World, device: Device, time_ns: int) -> schema.Power | None:
         max_percent=minute.high,
         avg_percent=minute.mean,
     )
+
+
+def _health(device: Device, links: Links) -> dict[str, int | str]:
+    """The health files; which words the driver uses for components is not known, these are assumed."""
+    here = device.index
+    broken = [f"link {here}-{peer}" for peer in links.neighbours[here] if not links.speed((here, peer))]
+    return {
+        "hbm_ecc_err_count": device.ecc["mem_ecc_uncorrected"],
+        "repairable_hbm_ecc_err_count": device.ecc["mem_ecc_repairable_uncorrected"],
+        "sram_ecc_err_count": device.ecc["sram_ecc_uncorrected"],
+        "hw_error_event": device.hardware_errors,
+        "unhealthy_components": ", ".join(broken),
+    }
 
 
 def _host(world: World, time_ns: int) -> schema.Host:

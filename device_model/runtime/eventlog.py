@@ -16,7 +16,7 @@ class EventLog:
         self._events: deque[Event] = deque(maxlen=KEPT)
         self._last = 0
 
-    def add(self, time_ns: int, kind: str, text: str, pid: int, device: int | None, core: int | None) -> None:
+    def add(self, time_ns: int, kind: str, text: str, pid: int | None, device: int | None, core: int | None) -> None:
         """Records one event; `device` and `core` (over the node) are None where the event is about neither."""
         self._last += 1
         self._events.append(

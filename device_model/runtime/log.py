@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from device_model.machine.core import Core
 from device_model.machine.hbm import Chunk
 
 _EPOCH: Final = datetime(1970, 1, 1)
@@ -138,6 +139,14 @@ def core_conflict(time_ns: int, pid: int, first: int, last: int, available: int 
     """What the runtime writes when cores `first` to `last` (node-wide, as asked for) are locked by another process."""
     text = f"NeuronCore(s) not available - Requested:nc{first}-nc{last} Available:{available}"
     return [log_line(time_ns, pid, "ERROR", ("NRT", "nrt_allocate_neuron_cores"), text)]
+
+
+def execution_failed(time_ns: int, pid: int, core: Core, lines: Iterable[tuple[str, str, str]]) -> list[str]:
+    """What the runtime writes when an execution fails: (module, function, message) each, {device} and {core} filled."""
+    return [
+        log_line(time_ns, pid, "ERROR", (module, function), text.format(device=core.device, core=core.index))
+        for module, function, text in lines
+    ]
 
 
 def memory_table(device: int, chunks: Iterable[Chunk], neffs: Sequence[Neff] = ()) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from device_model.machine.activity import Lockstep, Pattern
+from device_model.machine.activity import NOTHING, Activity, Lockstep, Pattern
 from device_model.machine.core import Core
 from device_model.runtime.loading import ModelImage
 from neurontools.hardware.nrt import ERROR_KINDS, OUTCOMES
@@ -11,7 +11,7 @@ from neurontools.schema.histogram import Histogram, bucket_of
 
 
 class Identity(NamedTuple):
-    """How a process is known to people: `name` is its unique name in the scenario, `tag` its NEURON_PROCESS_TAG."""
+    """How a process is known: `name` keys its draws and is unique, `tag` is its NEURON_PROCESS_TAG."""
 
     name: str
     tag: str
@@ -87,16 +87,27 @@ class Process:
     """
 
     def __init__(
-        self, pid: int, started_ns: int, identity: Identity, cores: tuple[Core, ...], lanes: tuple[Lane, ...]
+        self,
+        pid: int,
+        started_ns: int,
+        identity: Identity,
+        teams: tuple[tuple[Team, ...], ...],
+        lanes: tuple[Lane, ...],
     ) -> None:
         self.pid = pid
         self.started_ns = started_ns
         self.identity = identity
-        self.cores = cores
-        self.devices = sorted({core.device for core in cores})
-        self.lanes = lanes
-        self.groups = tuple(group for lane in lanes for group in lane)
-        self.memory: dict[int, dict[str, int]] = {core.number: {} for core in cores}
+        self.cores = tuple(core for lane in teams for team in lane for core in team.cores)
+        self.devices = sorted({core.device for core in self.cores})
+        self.teams = teams
+        self.lanes = list(lanes)
+        self.careful = False
+        """Whether something is wrong with the process or its hardware, so that executions must be looked at."""
+        self.careful_executions = 0
+        self.failed_executions = 0
+        self.spoiled: dict[int, float] = {}
+        """Status codes by which executions end through the program's own fault, and the share of them that does."""
+        self.memory: dict[int, dict[str, int]] = {core.number: {} for core in self.cores}
         self.model: LoadedModel | None = None
         self.models_loaded = 0
         self.alive = True
@@ -104,3 +115,28 @@ class Process:
         self.errors = dict.fromkeys(ERROR_KINDS, 0)
         self.latency_total = Durations()
         self.latency_device = Durations()
+        self._past = NOTHING
+        self._past_executions = 0
+
+    @property
+    def groups(self) -> tuple[Lockstep, ...]:
+        """The groups of all lanes."""
+        return tuple([group for lane in self.lanes for group in lane])
+
+    def regroup(self, time_ns: int, lane: int, groups: Lane) -> None:
+        """A lane works in other groups from now on; the process keeps what the ones before have counted."""
+        last = self.lanes[lane][-1]
+        self._past = last.read(time_ns).plus(self._past)
+        self._past_executions += last.meter.credit(time_ns).executions
+        self.lanes[lane] = groups
+
+    def read(self, time_ns: int) -> Activity:
+        """What the process itself has used of the host: the quantities that are counted per process."""
+        total = self._past
+        for lane in self.lanes:
+            total = lane[-1].read(time_ns).plus(total)
+        return total
+
+    def executions(self, time_ns: int) -> int:
+        """Executions that have ended, however."""
+        return self._past_executions + sum([lane[-1].meter.credit(time_ns).executions for lane in self.lanes])

@@ -1,7 +1,6 @@
 """The runtime's life on a node: processes start and lock cores, load models, execute, and end without a trace."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from device_model.kernel.chance import Chance
 from device_model.kernel.meter import Run
@@ -9,10 +8,13 @@ from device_model.kernel.queue import EventQueue, Order, Ticket
 from device_model.machine.activity import Activity, Lockstep
 from device_model.machine.core import Core
 from device_model.machine.host import VcpuTimes
+from device_model.machine.kernel_log import ACTION_TERMINATE, hardware_error
 from device_model.machine.node import Node
 from device_model.runtime import log, memory
 from device_model.runtime.eventlog import EventLog
-from device_model.runtime.execution import StepWork, busy_ns, counted, device_ns
+from device_model.runtime.execution import StepWork
+from device_model.runtime.executor import Asked, Executed, Execution, Executor, Lost
+from device_model.runtime.fate import COLLECTIVES, ENDINGS, KERNEL_LOGGED, Fate
 from device_model.runtime.loading import (
     LOAD_BYTES_PER_S,
     LOAD_SYSTEM_SHARE,
@@ -23,7 +25,8 @@ from device_model.runtime.loading import (
 )
 from device_model.runtime.process import Identity, LoadedModel, Process, Team
 from neurontools.hardware.chips import cores_of_bank
-from neurontools.schema.events import PROCESS_END, PROCESS_START, RUNTIME_LOG
+from neurontools.hardware.nrt import STATUSES
+from neurontools.schema.events import KERNEL_LOG, PROCESS_END, PROCESS_START, RUNTIME_LOG
 
 RUNTIME_VERSION = "2.31.24"
 """What the simulated processes report as the version of their runtime (assumed)."""
@@ -36,22 +39,6 @@ FIRST_MODEL_ID = 10001
 Loaded = Callable[[int], None]
 """Called with the time in ns when a model has been loaded."""
 
-Executed = Callable[[int, int], None]
-"""Called with the time in ns and the number of executions when they have ended."""
-
-
-class Execution(NamedTuple):
-    """Identical steps under way in a lane; each that has ended took `latency_ns`, `device_ns` of it on the device.
-
-    `run` is the lane's last group's; its `credit_ns` is 0 while nothing leaves that group.
-    """
-
-    run: Run
-    ticket: Ticket
-    done: Executed
-    latency_ns: int
-    device_ns: int
-
 
 class Runtime:
     """All Neuron processes of a node. Times are the model's, in ns."""
@@ -62,7 +49,7 @@ class Runtime:
         self.chance = chance
         self.events = events
         self.processes: dict[int, Process] = {}
-        self._executions: dict[tuple[int, int], Execution] = {}
+        self._executor = Executor(node, queue, chance, self._execution_failed)
         self._loading: dict[int, list[Ticket]] = {}
         self._started = 0
 
@@ -80,11 +67,15 @@ class Runtime:
             return None
         for core in cores:
             core.holder = pid
-        lanes: dict[int, list[Lockstep]] = {}
+        lanes: dict[int, list[Team]] = {}
         for team in teams:
-            lanes.setdefault(team.lane, []).append(self.node.begin_work(team.cores, team.patterns, time_ns))
-        process = Process(pid, time_ns, identity, cores, tuple(tuple(lane) for lane in lanes.values()))
+            lanes.setdefault(team.lane, []).append(team)
+        groups = [
+            tuple(self.node.begin_work(team.cores, team.patterns, time_ns) for team in lane) for lane in lanes.values()
+        ]
+        process = Process(pid, time_ns, identity, tuple(map(tuple, lanes.values())), tuple(groups))
         self.processes[pid] = process
+        self.disturbed(time_ns, process)
         memory.open_devices(self.node, process)
         return process if self._take(time_ns, process, base_pieces(), "") else None
 
@@ -131,37 +122,27 @@ class Runtime:
         done: Executed,
         lane: int = 0,
         stages: int = 1,
+        lost: Lost | None = None,
     ) -> None:
         """Runs `steps` identical executions one after another; `done` is called when the last has ended.
 
-        `works` has a part for each group of the lane, all of one duration. What is executed has gone through
-        `stages` groups one after another, so that is how many durations it took.
+        `works` has a part for each team of the lane, all of one duration. What is executed has gone through `stages`
+        groups one after another, so that is how many durations it took. When an execution fails and the process lives
+        on, `lost` is called, or, where nothing hangs on the result, `done`.
         """
-        groups = process.lanes[lane]
-        launched = sum([len(group.cores) for group in groups])
-        for group, work in zip(groups, works, strict=True):
-            per_step = counted(work, launched if group is groups[-1] else 0)
-            run = Run(time_ns, work.duration_ns, steps, per_step, busy_ns(work))
-            group.meter.start(run)
-        duration_ns = works[-1].duration_ns * stages
-        self._await(process, lane, run, done, duration_ns, device_ns(duration_ns))
+        self._executor.execute(time_ns, process, Asked(works, steps, done, lane, stages, lost))
 
     def cut(self, time_ns: int, process: Process, lane: int = 0) -> None:
         """Lets the executions under way in a lane end with the one that is under way at `time_ns`."""
-        execution = self._executions.get((process.pid, lane))
-        if execution is None:
-            return
-        end_ns = max(execution.run.boundary_after(time_ns), execution.run.start_ns + execution.run.step_ns)
-        if end_ns < execution.run.end_ns:
-            execution.ticket.cancel()
-            for group in process.lanes[lane]:
-                group.meter.cut(end_ns)
-            run = execution.run._replace(steps=execution.run.steps_done(end_ns))
-            self._await(process, lane, run, execution.done, execution.latency_ns, execution.device_ns)
+        self._executor.cut(time_ns, process, lane)
 
     def under_way(self, process: Process, lane: int = 0) -> Execution | None:
         """The executions that a lane of the process is in the middle of."""
-        return self._executions.get((process.pid, lane))
+        return self._executor.under_way(process, lane)
+
+    def disturbed(self, time_ns: int, process: Process) -> None:
+        """Something about a process or the hardware under it has changed: what it executes next goes by that."""
+        self._executor.disturbed(time_ns, process)
 
     def vcpu_times(self, time_ns: int) -> VcpuTimes:
         """What all processes since boot have used of the host's vCPUs."""
@@ -174,10 +155,7 @@ class Runtime:
         """The process ends: its memory is released exactly, its cores are free, what they counted stays."""
         for ticket in self._loading.pop(process.pid, []):
             ticket.cancel()
-        for lane in range(len(process.lanes)):
-            execution = self._executions.pop((process.pid, lane), None)
-            if execution is not None:
-                execution.ticket.cancel()
+        self._executor.drop(process)
         for group in process.groups:
             self.node.end_work(group, time_ns)
         _add_threads(self.node.host.ended, process, time_ns)
@@ -189,18 +167,34 @@ class Runtime:
         del self.processes[process.pid]
         self._event(time_ns, PROCESS_END, f"{process.identity.command}: {how}", process.pid)
 
-    def _await(self, process: Process, lane: int, run: Run, done: Executed, latency_ns: int, on_device_ns: int) -> None:
-        def finished(now_ns: int) -> None:
-            del self._executions[process.pid, lane]
-            if run.credit_ns:
-                process.latency_total.add(latency_ns, run.steps)
-                process.latency_device.add(on_device_ns, run.steps)
-            for group in process.lanes[lane]:
-                group.meter.finish(now_ns)
-            done(now_ns, run.steps)
+    def _execution_failed(self, time_ns: int, process: Process, fate: Fate) -> None:
+        """Counts and logs an execution that did not simply complete, and ends the process if it cannot go on."""
+        ending, core = ENDINGS[fate.code], fate.core or process.cores[0]
+        process.failed_executions += not fate.hangs
+        process.outcomes[fate.outcome] += 1
+        if fate.status.error_kind is not None:
+            process.errors[fate.status.error_kind] += 1
+        for reporting, code in self._reporters(process, fate):
+            if (directory := STATUSES[code].directory) is not None:
+                reporting.count(directory)
+            reporting.failed_executions += not fate.hangs
+            if code in KERNEL_LOGGED:
+                self._kernel(time_ns, reporting, KERNEL_LOGGED[code])
+        if fate.code in core.errors:
+            core.errors.remove(fate.code)
+        self._log(time_ns, log.execution_failed(time_ns, process.pid, core, ending.lines), process.pid, core)
+        if ending.fatal:
+            self.end(time_ns, process, f"exit status 1 ({fate.status.name})")
 
-        ticket = self.queue.schedule(run.end_ns, Order.COMPLETION, process.identity.name, finished)
-        self._executions[process.pid, lane] = Execution(run, ticket, done, latency_ns, on_device_ns)
+    def _reporters(self, process: Process, fate: Fate) -> list[tuple[Core, int]]:
+        """The cores that report a failure, each with its status code: peers of one that hangs blame the collective."""
+        if not fate.hangs:
+            return [(core, fate.code) for core in ([fate.core] if fate.core is not None else process.cores)]
+        return [(core, fate.code if core is fate.core else COLLECTIVES) for core in process.cores]
+
+    def _kernel(self, time_ns: int, core: Core, error: str) -> None:
+        line = hardware_error(self.node.devices[core.device], core.index, error, ACTION_TERMINATE)
+        self.events.add(time_ns, KERNEL_LOG, line, None, core.device, core.number)
 
     def _take(self, time_ns: int, process: Process, pieces: tuple[Piece, ...], model: str) -> bool:
         try:

@@ -139,7 +139,7 @@ KERNEL = "kernel"
 
 _FAMILIES = ("Inf1", "Inf2", "Trn1", "Trn2", "Trn3")
 _NOT_INF1 = _FAMILIES[1:]
-_WITH_HEALTH = ("Trn2", "Trn3")
+HEALTH_FAMILIES = ("Trn2", "Trn3")
 _DROPPED = {"Inf1": "2.25"}
 
 
@@ -318,7 +318,7 @@ def _hardware_attributes() -> Iterator[Attribute]:
         certain = name not in ("unhealthy_components", "healthcheck_heartbeat")
         kind = "text" if name == "unhealthy_components" else "int"
         since = "2.28" if certain else "2.30.2"
-        yield Attribute(path, "device", 0o444, kind, since, families=_WITH_HEALTH, kept_by="device", certain=certain)
+        yield Attribute(path, "device", 0o444, kind, since, families=HEALTH_FAMILIES, kept_by="device", certain=certain)
 
 
 def _core_attributes() -> Iterator[Attribute]:

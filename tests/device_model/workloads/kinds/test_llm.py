@@ -10,7 +10,8 @@ from hypothesis import given
 from device_model.kernel.meter import Run
 from device_model.runtime.execution import StepWork
 from device_model.runtime.process import Process
-from device_model.runtime.runtime import Executed, Runtime
+from device_model.runtime.executor import Executed
+from device_model.runtime.runtime import Runtime
 from device_model.simulation import NS, Simulation
 from device_model.workloads.kinds import llm
 from neurontools.schema.document import encode

@@ -1,0 +1,197 @@
+"""Executions under way: lanes of processes run identical steps, and those on impaired hardware end as it makes them."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from device_model.kernel.chance import Chance
+from device_model.kernel.clock import NS
+from device_model.kernel.meter import Run
+from device_model.kernel.queue import EventQueue, Order, Ticket
+from device_model.machine.node import Node
+from device_model.runtime.execution import StepWork, busy_ns, counted, device_ns
+from device_model.runtime.fate import NUMERICAL, Fate, fate_of
+from device_model.runtime.impairment import Share, shares
+from device_model.runtime.process import Lane, Process, Team
+from neurontools.hardware.nrt import DEFAULT_EXECUTION_TIMEOUT_S
+
+TIMEOUT_NS = DEFAULT_EXECUTION_TIMEOUT_S * NS
+
+Executed = Callable[[int, int], None]
+"""Called with the time in ns and the number of executions when they have ended."""
+
+Lost = Callable[[int], None]
+"""Called with the time in ns when an execution has failed and its process goes on."""
+
+Failed = Callable[[int, Process, Fate], None]
+"""Called with the time in ns when an execution has failed, before its program is told."""
+
+
+class Asked(NamedTuple):
+    """What a program asked for: a step of each team of a lane, how many of them, and whom to tell."""
+
+    works: tuple[StepWork, ...]
+    steps: int
+    done: Executed
+    lane: int
+    stages: int
+    lost: Lost | None
+
+
+class Execution(NamedTuple):
+    """Identical steps under way in a lane; each that has ended took `latency_ns`, `device_ns` of it on the device.
+
+    `run` is the lane's last group's; its `credit_ns` is 0 while nothing leaves that group, or will complete. `fate` is
+    how it ends where it does not simply complete.
+    """
+
+    run: Run
+    ticket: Ticket
+    asked: Asked
+    latency_ns: int
+    device_ns: int
+    fate: Fate | None = None
+
+
+class Executor:
+    """All executions of a node's processes."""
+
+    def __init__(self, node: Node, queue: EventQueue, chance: Chance, failed: Failed) -> None:
+        self._node = node
+        self._queue = queue
+        self._chance = chance
+        self._failed = failed
+        self._executions: dict[tuple[int, int], Execution] = {}
+
+    def execute(self, time_ns: int, process: Process, asked: Asked) -> None:
+        """Begins what was asked for; the lane is idle."""
+        if process.careful:
+            self._execute_carefully(time_ns, process, asked)
+        else:
+            self._begin(time_ns, process, asked, asked.works)
+
+    def cut(self, time_ns: int, process: Process, lane: int) -> None:
+        """Lets the executions under way in a lane end with the one that is under way at `time_ns`."""
+        execution = self._executions.get((process.pid, lane))
+        if execution is None:
+            return
+        end_ns = max(execution.run.boundary_after(time_ns), execution.run.start_ns + execution.run.step_ns)
+        if end_ns < execution.run.end_ns:
+            execution.ticket.cancel()
+            for group in process.lanes[lane]:
+                group.meter.cut(end_ns)
+            self._await(process, execution._replace(run=execution.run._replace(steps=execution.run.steps_done(end_ns))))
+
+    def under_way(self, process: Process, lane: int) -> Execution | None:
+        """The executions that a lane of the process is in the middle of."""
+        return self._executions.get((process.pid, lane))
+
+    def drop(self, process: Process) -> None:
+        """Forgets what the process has under way: it ends."""
+        for lane in range(len(process.lanes)):
+            execution = self._executions.pop((process.pid, lane), None)
+            if execution is not None:
+                execution.ticket.cancel()
+
+    def disturbed(self, time_ns: int, process: Process) -> None:
+        """The hardware under a process, or the process itself, has changed.
+
+        Steps under way end as they began; the next ones go by what has changed. An execution that hangs and has no
+        reason to any more begins anew.
+        """
+        process.careful = True
+        for lane in range(len(process.lanes)):
+            execution = self._executions.get((process.pid, lane))
+            if execution is None:
+                continue
+            if execution.fate is None or not execution.fate.hangs:
+                self.cut(time_ns, process, lane)
+            elif fate_of(self._node, self._chance, process, lane) != execution.fate:
+                execution.ticket.cancel()
+                self._finish(time_ns, process, lane)
+                self.execute(time_ns, process, execution.asked)
+
+    def _execute_carefully(self, time_ns: int, process: Process, asked: Asked) -> None:
+        fate = fate_of(self._node, self._chance, process, asked.lane)
+        process.careful_executions += 1
+        parts = shares(process.teams[asked.lane], asked.works, self._node.links)
+        if fate is not None and fate.hangs:
+            parts = tuple(part._replace(work=_hanging(part, fate)) for part in parts)
+        self._regroup(time_ns, process, asked.lane, parts)
+        works = tuple(part.work for part in parts)
+        if fate is None and works == asked.works and not process.spoiled:
+            # This lane is sound; once all are, nothing has to be looked at any more.
+            process.careful = any(map(self._differs, process.lanes, process.teams))
+        self._begin(time_ns, process, asked if fate is None else asked._replace(steps=1), works, fate)
+
+    def _differs(self, lane: Lane, teams: tuple[Team, ...]) -> bool:
+        cores = [core for team in teams for core in team.cores]
+        return len(lane) != len(teams) or any(
+            core.impaired or self._node.devices[core.device].resetting_by for core in cores
+        )
+
+    def _regroup(self, time_ns: int, process: Process, lane: int, parts: tuple[Share, ...]) -> None:
+        """Makes the lane's groups those of `parts`; every counter keeps what the groups before have added."""
+        groups = process.lanes[lane]
+        if [group.cores for group in groups] == [tuple(core.number for core in part.cores) for part in parts]:
+            return
+        self._node.host.ended.add(_threads(groups), groups[-1].read(time_ns))
+        for group in groups:
+            self._node.end_work(group, time_ns)
+        new = tuple(self._node.begin_work(part.cores, part.patterns, time_ns) for part in parts)
+        process.regroup(time_ns, lane, new)
+
+    def _begin(
+        self, time_ns: int, process: Process, asked: Asked, works: tuple[StepWork, ...], fate: Fate | None = None
+    ) -> None:
+        groups = process.lanes[asked.lane]
+        launched = sum([len(group.cores) for group in groups])
+        credited = fate is None or not fate.hangs
+        for group, work in zip(groups, works, strict=True):
+            per_step = counted(work, launched if group is groups[-1] else 0)
+            run = Run(time_ns, work.duration_ns, asked.steps, per_step, busy_ns(work) if credited else 0)
+            group.meter.start(run)
+        duration_ns = works[-1].duration_ns * asked.stages
+        ticket = Ticket(run.end_ns, _nothing)
+        self._await(process, Execution(run, ticket, asked, duration_ns, device_ns(duration_ns), fate))
+
+    def _await(self, process: Process, execution: Execution) -> None:
+        run, lane, fate = execution.run, execution.asked.lane, execution.fate
+
+        def finished(now_ns: int) -> None:
+            self._finish(now_ns, process, lane)
+            if run.credit_ns and (fate is None or fate.code == NUMERICAL):
+                process.latency_total.add(execution.latency_ns, run.steps)
+                process.latency_device.add(execution.device_ns, run.steps)
+            if fate is None:
+                execution.asked.done(now_ns, run.steps)
+                return
+            self._failed(now_ns, process, fate)
+            if not process.alive:
+                return
+            if fate.code == NUMERICAL or execution.asked.lost is None:
+                execution.asked.done(now_ns, run.steps)
+            else:
+                execution.asked.lost(now_ns)
+
+        ticket = self._queue.schedule(run.end_ns, Order.COMPLETION, process.identity.name, finished)
+        self._executions[process.pid, lane] = execution._replace(ticket=ticket)
+
+    def _finish(self, now_ns: int, process: Process, lane: int) -> None:
+        del self._executions[process.pid, lane]
+        for group in process.lanes[lane]:
+            group.meter.finish(now_ns)
+
+
+def _nothing(time_ns: int) -> None:
+    """What a ticket does that is replaced before it is due."""
+
+
+def _hanging(part: Share, fate: Fate) -> StepWork:
+    """In execution until the time-out, and nothing gets done; who is not to blame waits in collectives."""
+    blamed = fate.core is not None and fate.core in part.cores
+    waiting = 0 if blamed and len(part.cores) == 1 else TIMEOUT_NS
+    return StepWork(TIMEOUT_NS, waiting, 0, 0, 0, 0, 0, 0, 0, (0,) * len(part.patterns))
+
+
+def _threads(lane: Lane) -> tuple[int, ...]:
+    return tuple(core for group in lane for core in group.cores)
