@@ -11,18 +11,25 @@ from device_model.runtime.placement import Placement, PlacementError
 from device_model.runtime.process import Identity, Process, Team
 from device_model.runtime.runtime import Runtime
 from device_model.scenario import ProcessSpec, Scenario, ScenarioError
+from device_model.workloads.compiling import Compiling
 from device_model.workloads.kinds.program import Program, SpecError, WorkloadSpec
 from neurontools.hardware.instances import Instance, chip_of, lookup
 from neurontools.units import parse_duration_ns
 
 
 class _Start(NamedTuple):
-    """A process that the scenario starts at `start_ns`, and stops at `stop_ns` if that is not None."""
+    """A process that the scenario starts at `start_ns` after the boot, and stops at `stop_ns` if that is not None.
+
+    When it ends otherwise, it starts again `restart_ns` later, unless that is None. The first time it compiles its
+    model for `compile_ns`; after that the model is in the compiler's cache.
+    """
 
     identity: Identity
     teams: tuple[Team, ...]
     start_ns: int
     stop_ns: int | None
+    restart_ns: int | None
+    compile_ns: int
     workload: WorkloadSpec
 
 
@@ -51,18 +58,19 @@ class World:
             try:
                 spec.workload.check(self.node.chip)
             except SpecError as error:
-                raise ScenarioError(f"{where}: processes[{i}].workload.{error.key}: {error}") from None
-            for replica in range(spec.replicas):
-                name = spec.name if spec.replicas == 1 else f"{spec.name}-{replica}"
+                raise _refused(where, i, error) from None
+            for replica, name in enumerate(spec.tags):
                 if name in starts:
                     raise ScenarioError(f"{where}: processes[{i}].name: a replica of another process is {name!r} too")
                 try:
                     cores = placement.place(
                         spec.workload.degree, spec.workload.degree_key, spec.first_core if replica == 0 else None
                     )
+                    starts[name] = self._start_of(spec, name, cores)
                 except PlacementError as error:
                     raise ScenarioError(f"{where}: processes[{i}] ({name}): {error}") from None
-                starts[name] = self._start_of(spec, name, cores)
+                except SpecError as error:
+                    raise _refused(where, i, error) from None
         return list(starts.values())
 
     def _start_of(self, spec: ProcessSpec, name: str, cores: tuple[Core, ...]) -> _Start:
@@ -71,25 +79,44 @@ class World:
             spec.workload.teams(self.node, cores),
             parse_duration_ns(spec.start),
             None if spec.stop is None else parse_duration_ns(spec.stop),
+            None if spec.restart is None else parse_duration_ns(spec.restart),
+            0 if spec.compile is None else parse_duration_ns(spec.compile),
             spec.workload,
         )
 
     def _plan(self, planned: _Start, boot_ns: int) -> None:
-        def start(now_ns: int) -> None:
-            process = self.runtime.start(now_ns, planned.identity, planned.teams)
-            if process is None:
-                return
-            program = self.programs[process.pid] = planned.workload.program(self.runtime, process)
-            if planned.stop_ns is not None:
-                at_ns = boot_ns + planned.stop_ns
-                self.queue.schedule(at_ns, Order.PROCESS, planned.identity.name, lambda t: stop(t, process))
-            program.begin(now_ns)
+        name, stop_ns = planned.identity.name, None if planned.stop_ns is None else boot_ns + planned.stop_ns
+        running: list[Process] = []
 
-        def stop(now_ns: int, process: Process) -> None:
-            if process.alive:
-                self.runtime.end(now_ns, process, "exit status 0")
+        def start(now_ns: int, attempt: int = 1) -> None:
+            identity = planned.identity if attempt == 1 else planned.identity._replace(name=f"{name}/{attempt}")
+            process = self.runtime.start(now_ns, identity, planned.teams, lambda end_ns: ended(end_ns, attempt))
+            if process is not None:
+                running.append(process)
+                program: Program = planned.workload.program(self.runtime, process)
+                if planned.compile_ns and attempt == 1:
+                    program = Compiling(self.runtime, process, program, planned.compile_ns)
+                self.programs[process.pid] = program
+                program.begin(now_ns)
 
-        self.queue.schedule(boot_ns + planned.start_ns, Order.PROCESS, planned.identity.name, start)
+        def ended(now_ns: int, attempt: int) -> None:
+            if running:
+                del self.programs[running.pop().pid]
+            if planned.restart_ns is not None and (stop_ns is None or now_ns + planned.restart_ns < stop_ns):
+                again_ns = now_ns + planned.restart_ns
+                self.queue.schedule(again_ns, Order.PROCESS, name, lambda at_ns: start(at_ns, attempt + 1))
+
+        def stop(now_ns: int) -> None:
+            if running:
+                self.runtime.end(now_ns, running[0], "exit status 0")
+
+        self.queue.schedule(boot_ns + planned.start_ns, Order.PROCESS, name, start)
+        if stop_ns is not None:
+            self.queue.schedule(stop_ns, Order.PROCESS, name, stop)
+
+
+def _refused(where: str, process: int, error: SpecError) -> ScenarioError:
+    return ScenarioError(f"{where}: processes[{process}].workload.{error.key}: {error}")
 
 
 def build(scenario: Scenario, where: str, instance_name: str, seed: int, boot_ns: int) -> World:

@@ -207,6 +207,7 @@ class Daemon:
             "uptime_ns": model.now_ns - model.epoch_ns,
             "next_event_ns": model.next_event_ns(),
             "commands": len(model.journal),
+            "faults": [injection.document() for injection in model.faults()],
         }
 
 

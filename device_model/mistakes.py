@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 _EXPECTED = {
     "int_type": "expected a whole number",
@@ -21,6 +22,7 @@ _EXPECTED = {
     "less_than_equal": "expected at most {le}",
     "literal_error": "expected {expected}",
     "model_type": "expected a table",
+    "dict_type": "expected a table",
     "model_attributes_type": "expected a table",
     "tuple_type": "expected an array of tables",
 }
@@ -48,7 +50,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def _reason(fault: dict[str, Any], kinds: list[type[BaseModel]]) -> str:
     kind, context, found = fault["type"], fault.get("ctx", {}), fault["input"]
     if kind == "extra_forbidden":
-        known = [name for table in kinds for name in table.model_fields]
+        known = [name for table in kinds for name in _keys(table)]
         return f"no such key{nearest(str(fault['loc'][-1]), known)}; known: {', '.join(known)}"
     if kind == "missing":
         return "this key is required"
@@ -100,14 +102,19 @@ def _path(location: tuple[int | str, ...], root: type[BaseModel]) -> tuple[str, 
             text += f"[{part}]"
             continue
         tagged = [kind for kind in kinds if _tag(kind) == part]
-        if tagged and not any(part in kind.model_fields for kind in kinds):
+        if tagged and not any(part in _keys(kind) for kind in kinds):
             kinds = tagged
             continue
         name = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else _shown(part)
         text += f".{name}" if text else name
-        inner = [k for kind in kinds if part in kind.model_fields for k in _tables(kind.model_fields[part].annotation)]
+        inner = [k for kind in kinds if part in _keys(kind) for k in _tables(_keys(kind)[part].annotation)]
         kinds = inner or kinds
     return text, kinds
+
+
+def _keys(kind: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The keys of a table as people write them."""
+    return {field.alias or name: field for name, field in kind.model_fields.items()}
 
 
 def _tag(kind: type[BaseModel]) -> str | None:

@@ -10,7 +10,9 @@ from device_model.machine.hbm import PAGE_BYTES, RESERVED_BYTES, Bank, OutOfMemo
 from device_model.machine.node import Node
 from device_model.runtime.loading import ModelImage, Piece, base_pieces
 from device_model.runtime.placement import degrees
-from device_model.workloads.calibration.constants import FITTED_GENERATION, calibration_for
+from device_model.workloads.calibration.constants import calibration_for
+from device_model.workloads.calibration.trust import Run, Trust, trust_in
+from device_model.workloads.cost.cnn import cnn_seconds, cnn_terms
 from device_model.workloads.cost.decoder import (
     context_bucket,
     decode_seconds,
@@ -19,9 +21,10 @@ from device_model.workloads.cost.decoder import (
     prefill_terms,
 )
 from device_model.workloads.cost.encoder import encoder_seconds, encoder_terms
-from device_model.workloads.cost.footprint import serving_image
+from device_model.workloads.cost.footprint import cnn_image, encoder_image, serving_image
 from device_model.workloads.cost.rates import CoreRates, rates_for
-from device_model.workloads.cost.steps import CostConstants
+from device_model.workloads.cost.steps import CostConstants, TermSeconds
+from device_model.workloads.models.cnns import CnnShape
 from device_model.workloads.models.datatypes import DataType
 from device_model.workloads.models.families import ModelShape
 from neurontools.hardware.chips import cores_of_bank
@@ -36,19 +39,17 @@ GROUPS: dict[str, str] = {
 """The driver's categories as the planner shows them; all others are the runtime's."""
 RUNTIME = "runtime"
 
-# What the published decode rows cover; outside it a prediction is extrapolated.
-_ROWS_PARAMETERS = (6.6e9, 71e9)
-_ROWS_CORES = (8, 32)
-_ROWS_BATCH = 256
-_ROWS_CONTEXT = 16384
-_ROWS_TYPES = ("bf16", "fp16", "int8")
-_ROWS_ENCODER_PARAMETERS = (11e6, 340e6)
+Shape = ModelShape | CnnShape
+"""What can be planned."""
 
 
 class Question(NamedTuple):
-    """One row of a plan: lengths in tokens; an encoder's `context` is the length of its sequences, `prompt` too."""
+    """One row of a plan: lengths in tokens; an encoder's `context` is the length of its sequences, `prompt` too.
 
-    shape: ModelShape
+    A vision transformer's lengths are its own, and a convolutional network has none: there both are not looked at.
+    """
+
+    shape: Shape
     instance: Instance
     data_type: DataType
     degree: int
@@ -78,20 +79,11 @@ class Speed(NamedTuple):
     replicas: int
     """That the instance has room for side by side."""
     step_seconds: float
-    """Decoder: mean time per token from the prompt's end to the context's. Encoder: one batch."""
+    """Decoder: mean time per token from the prompt's end to the context's. Others: one batch."""
     first_token_seconds: float | None
     per_second: float
-    """Tokens (an encoder's sequences) of all replicas."""
+    """Tokens, sequences or images of all replicas, see `unit_of`."""
     bound: str
-
-
-class Trust(NamedTuple):
-    """How far to trust the speed: `median` and `p90` of relative errors, leaving out the model, of the rows alike."""
-
-    extrapolated: bool
-    reasons: tuple[str, ...]
-    median: float
-    p90: float
 
 
 class Answer(NamedTuple):
@@ -104,7 +96,19 @@ class Answer(NamedTuple):
 
 
 class DegreeError(ValueError):
-    """A tensor-parallel degree that the instance cannot hold; the text lists those it can."""
+    """A tensor-parallel degree that the instance or the model cannot have; the text lists those it can."""
+
+
+def unit_of(shape: Shape) -> str:
+    """What a model's speed counts: "tokens" that it generates, or "sequences" or "images" that it is fed."""
+    if isinstance(shape, CnnShape) or not shape.vocabulary:
+        return "images"
+    return "tokens" if shape.kind == "decoder" else "sequences"
+
+
+def tokens_of(shape: ModelShape, context: int) -> int:
+    """Tokens of the longest sequence: at most what the model takes; a vision transformer has always as many."""
+    return min(context, shape.max_context) if shape.vocabulary else shape.max_context
 
 
 def valid_degrees(instance: Instance) -> list[int]:
@@ -112,8 +116,12 @@ def valid_degrees(instance: Instance) -> list[int]:
     return degrees(Node(instance, Chance(0), 0, chip_of(instance).default_lnc))
 
 
-def check_degree(degree: int, instance: Instance) -> None:
-    """Raises DegreeError for a degree that the instance cannot hold."""
+def check_degree(degree: int, shape: Shape, instance: Instance) -> None:
+    """Raises DegreeError for a degree that the instance cannot hold, or that the model cannot be split over."""
+    if isinstance(shape, CnnShape) and degree != 1:
+        raise DegreeError(
+            f"tp = {degree}: {shape.name} is a convolutional network and runs on one NeuronCore, expected 1"
+        )
     known = valid_degrees(instance)
     if degree not in known:
         listed = ", ".join(map(str, known))
@@ -122,14 +130,16 @@ def check_degree(degree: int, instance: Instance) -> None:
 
 def answer(question: Question) -> Answer:
     """Memory, speed and trust; ValueError for counts below one, DegreeError for a degree that does not exist."""
-    check_degree(question.degree, question.instance)
+    check_degree(question.degree, question.shape, question.instance)
     if min(question.batch, question.context, question.prompt) < 1:
         raise ValueError("batch, context and prompt must be at least 1")
     return Answer(question, memory(question), speed(question), trust(question))
 
 
 def auto_degrees(question: Question) -> tuple[int, ...]:
-    """The smallest degree at which the model fits, and the largest of the instance."""
+    """The smallest degree at which the model fits, and the largest of the instance; 1 for a convolutional network."""
+    if isinstance(question.shape, CnnShape):
+        return (1,)
     known = valid_degrees(question.instance)
     fitting = (degree for degree in known if memory(question._replace(degree=degree)).fits)
     return tuple(sorted({next(fitting, known[-1]), known[-1]}))
@@ -146,9 +156,17 @@ def _devices(question: Question) -> int:
 
 def image_of(question: Question) -> ModelImage:
     """What the model takes on each core."""
-    return serving_image(
-        question.shape, ranks_of(question), question.batch, question.context, question.prompt, question.data_type
-    )
+    shape, batch, data_type = question.shape, question.batch, question.data_type
+    if isinstance(shape, CnnShape):
+        return cnn_image(shape, _images_per_core(question), data_type)
+    if shape.kind == "encoder":
+        return encoder_image(shape, ranks_of(question), batch, tokens_of(shape, question.context), data_type)
+    return serving_image(shape, ranks_of(question), batch, question.context, question.prompt, data_type)
+
+
+def _images_per_core(question: Question) -> int:
+    """The physical cores of a logical one divide a batch among them, as in the simulated server."""
+    return -(-question.batch // ranks_of(question))
 
 
 def memory(question: Question) -> Memory:
@@ -190,12 +208,32 @@ def _load(image: ModelImage, cores: int, bank_bytes: int) -> OutOfMemory | None:
 
 def speed(question: Question) -> Speed:
     """The calibrated cost model's answer for one replica, and for as many as the instance holds."""
+    shape = question.shape
     replicas = core_count(question.instance) // ranks_of(question)
     rates = rates_for(question.instance.name, question.data_type.multiplied)
     constants = calibration_for(rates.generation).constants
-    if question.shape.kind == "encoder":
-        return _encoder_speed(question, rates, constants, replicas)
-    common = (question.shape, rates, ranks_of(question), _devices(question), question.batch)
+    if isinstance(shape, CnnShape):
+        images = _images_per_core(question)
+        parts = cnn_seconds(cnn_terms(shape, rates, images, question.data_type.weight_bytes), constants)
+    elif shape.kind == "encoder":
+        parts = _encoder_seconds(question, shape, rates, constants)
+    else:
+        return _decoder_speed(question, shape, rates, constants, replicas)
+    return Speed(replicas, parts.total, None, replicas * question.batch / parts.total, parts.bound)
+
+
+def _encoder_seconds(question: Question, shape: ModelShape, rates: CoreRates, constants: CostConstants) -> TermSeconds:
+    terms = encoder_terms(
+        shape, rates, ranks_of(question), _devices(question), question.batch, tokens_of(shape, question.context),
+        question.data_type.weight_bytes, question.data_type.element_bytes,
+    )  # fmt: skip
+    return encoder_seconds(terms, constants)
+
+
+def _decoder_speed(
+    question: Question, shape: ModelShape, rates: CoreRates, constants: CostConstants, replicas: int
+) -> Speed:
+    common = (shape, rates, ranks_of(question), _devices(question), question.batch)
     sizes = (question.data_type.weight_bytes, question.data_type.element_bytes)
     first = prefill_seconds(prefill_terms(*common, question.prompt, *sizes), constants)
     total, count, bound = 0.0, 0, ""
@@ -214,50 +252,14 @@ def _buckets(prompt: int, context: int) -> Iterator[tuple[int, int]]:
         length = edge + 1
 
 
-def _encoder_speed(question: Question, rates: CoreRates, constants: CostConstants, replicas: int) -> Speed:
-    tokens = min(question.context, question.shape.max_context)
-    terms = encoder_terms(
-        question.shape, rates, ranks_of(question), _devices(question), question.batch, tokens,
-        question.data_type.weight_bytes, question.data_type.element_bytes,
-    )  # fmt: skip
-    parts = encoder_seconds(terms, constants)
-    return Speed(replicas, parts.total, None, replicas * question.batch / parts.total, parts.bound)
-
-
 def trust(question: Question) -> Trust:
     """Calibrated where published rows are alike, extrapolated, with the reasons, where none is."""
-    generation = chip_of(question.instance).core.version
-    encoder = question.shape.kind == "encoder"
-    reasons = tuple(_encoder_reasons(question) if encoder else _decoder_reasons(question))
-    if calibration_for(generation).constants.extrapolated:
-        reasons = (f"no published run on NeuronCore-{generation} was fitted", *reasons)
-    rows = "encoder" if encoder else "decode"
-    residuals = calibration_for(FITTED_GENERATION).residuals[f"{rows}_leave_one_model_out"]
-    return Trust(bool(reasons), reasons, residuals["median"], residuals["p90"])
-
-
-def _decoder_reasons(question: Question) -> Iterator[str]:
-    low, high = _ROWS_PARAMETERS
-    if not low <= question.shape.parameters <= high:
-        yield "published models have 6.7 to 70.6 billion parameters"
-    if not _ROWS_CORES[0] <= ranks_of(question) <= _ROWS_CORES[1]:
-        yield f"published degrees are {_ROWS_CORES[0]} to {_ROWS_CORES[1]}"
-    if question.batch > _ROWS_BATCH:
-        yield f"published batches end at {_ROWS_BATCH}"
-    if question.context > _ROWS_CONTEXT:
-        yield f"published contexts end at {_ROWS_CONTEXT}"
-    if question.data_type.name not in _ROWS_TYPES:
-        yield f"no published run in {question.data_type.label}"
-
-
-def _encoder_reasons(question: Question) -> Iterator[str]:
-    low, high = _ROWS_ENCODER_PARAMETERS
-    if not low <= question.shape.parameters <= high:
-        yield "published encoders have 12 to 335 million parameters"
-    if question.degree > 1:
-        yield "published encoders run on one NeuronCore each"
-    if question.data_type.multiplied not in ("bf16", "fp16") or question.data_type.weight_bytes != 2:
-        yield f"no published run in {question.data_type.label}"
+    shape, generation = question.shape, chip_of(question.instance).core.version
+    if isinstance(shape, CnnShape):
+        tokens = None
+    else:
+        tokens = question.context if shape.kind == "decoder" else tokens_of(shape, question.context)
+    return trust_in(Run(generation, shape, False, question.degree, question.batch, tokens, question.data_type))
 
 
 def plan(

@@ -1,7 +1,7 @@
 """A model as a small document: what it was made from and what was done to it, from which it is made again."""
 
 import hashlib
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -22,11 +22,24 @@ class _Mark(msgspec.Struct):
     version: int = 0
 
 
-class _Command(msgspec.Struct):
-    command: Literal["signal"]
+class _Command(msgspec.Struct, tag_field="command"):
     time_ns: int
+
+
+class _Signal(_Command, tag="signal"):
     pid: int
     number: int
+
+
+class _Inject(_Command, tag="inject"):
+    fault: str
+    target: dict[str, Any]
+    parameters: dict[str, Any]
+    for_ns: int | None
+
+
+class _Heal(_Command, tag="heal"):
+    what: int | str
 
 
 class _Saved(msgspec.Struct):
@@ -36,7 +49,7 @@ class _Saved(msgspec.Struct):
     seed: int
     epoch_ns: int
     time_ns: int
-    journal: list[_Command]
+    journal: list[_Signal | _Inject | _Heal]
     digest: str
 
 
@@ -93,7 +106,12 @@ def _replay(document: _Saved) -> Simulation:
     model = Simulation(named, document.instance, document.seed, document.epoch_ns)
     for entry in document.journal:
         model.advance(entry.time_ns)
-        model.signal(entry.pid, entry.number)
+        if isinstance(entry, _Signal):
+            model.signal(entry.pid, entry.number)
+        elif isinstance(entry, _Inject):
+            model.inject(entry.fault, entry.target, entry.parameters, entry.for_ns)
+        else:
+            model.heal(entry.what)
     model.advance(document.time_ns)
     return model
 

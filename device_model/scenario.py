@@ -6,11 +6,21 @@ from importlib.resources import files
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 
 from device_model.mistakes import explain, nearest
+from device_model.timeline.expect import Expectation
+from device_model.timeline.faults import FaultSpec
+from device_model.workloads.kinds.collectives import Collectives
+from device_model.workloads.kinds.custom_operator import CustomOperator
+from device_model.workloads.kinds.encoder import Encoder
+from device_model.workloads.kinds.idle import Idle
 from device_model.workloads.kinds.llm import Llm
-from device_model.workloads.spec import Duration, Line, Part
-from neurontools.hardware.instances import lookup
+from device_model.workloads.kinds.training import Training
+from device_model.workloads.kinds.vision import Vision
+from device_model.workloads.spec import Duration, Line, LongDuration, Part
+from neurontools.hardware.instances import INSTANCES, lookup
 from neurontools.units import parse_duration_ns
 
 MAX_CHARACTERS = 1_000_000
@@ -21,12 +31,19 @@ class ScenarioError(ValueError):
     """A scenario cannot be used; the text is one line a fault, each with the key's path and what was expected."""
 
 
-Workload = Annotated[Llm, Field(discriminator="kind")]
+Workload = Annotated[
+    Llm | CustomOperator | Idle | Collectives | Training | Encoder | Vision, Field(discriminator="kind")
+]
 """Every kind of workload; the table's `kind` says which."""
 
 
 class ProcessSpec(Part):
-    """A program that uses the devices: `replicas` equal processes, each on cores of its own."""
+    """A program that uses the devices: `replicas` equal processes, each on cores of its own.
+
+    With `compile` the host compiles the model for that long before it is loaded, and the process has its cores
+    meanwhile. With `restart` a supervisor starts a process again that long after its end, unless it was the
+    scenario's `stop`.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
     replicas: int = Field(default=1, ge=1, le=512)
@@ -34,6 +51,8 @@ class ProcessSpec(Part):
     command: Line = "python serve.py"
     start: Duration = "0s"
     stop: Duration | None = None
+    compile: LongDuration | None = None
+    restart: LongDuration | None = None
     first_core: int | None = Field(default=None, ge=0, le=1_000_000)
     workload: Workload
 
@@ -43,16 +62,25 @@ class ProcessSpec(Part):
             raise ValueError(f"expected stop to be later than start, found {self.stop!r} and {self.start!r}")
         return self
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What its processes are called."""
+        if self.replicas == 1:
+            return (self.name,)
+        return tuple(f"{self.name}-{replica}" for replica in range(self.replicas))
+
 
 class Scenario(Part):
-    """A host and what runs on it."""
+    """A host, what runs on it, what goes wrong there, and what a run must show."""
 
     description: Annotated[Line, Field(max_length=200)]
-    instance: str
+    instance: str = Field(json_schema_extra={"enum": list(INSTANCES)})
     seed: int = Field(default=1, ge=0, lt=2**63)
     logical_neuroncore_config: Literal[1, 2] | None = None
     # TOML has arrays only.
     processes: tuple[ProcessSpec, ...] = Field(default=(), strict=False)
+    faults: tuple[FaultSpec, ...] = Field(default=(), strict=False)
+    expect: tuple[Expectation, ...] = Field(default=(), strict=False)
 
     @field_validator("instance")
     @classmethod
@@ -71,6 +99,21 @@ class Scenario(Part):
             if name in names[:i]:
                 raise ValueError(f"the name {name!r} is used twice: give every process its own")
         return value
+
+    @model_validator(mode="after")
+    def _known_processes(self) -> Self:
+        tags = [tag for process in self.processes for tag in process.tags]
+        tables: dict[str, tuple[FaultSpec | Expectation, ...]] = {"faults": self.faults, "expect": self.expect}
+        for path, named in (
+            (f"{table}[{i}].{key}", named)
+            for table, entries in tables.items()
+            for i, entry in enumerate(entries)
+            for key, named in entry.processes
+        ):
+            if named not in tags:
+                known = f"there are {', '.join(tags[:8])}{', …' if len(tags) > 8 else ''}" if tags else "there is none"
+                raise ValueError(f"{path}: no process is called {named!r}{nearest(named, tags)}; {known}")
+        return self
 
 
 class NamedScenario(NamedTuple):
@@ -135,3 +178,23 @@ def from_document(document: Mapping[str, Any], where: str) -> Scenario:
         return Scenario.model_validate(document)
     except ValidationError as error:
         raise ScenarioError("\n".join(f"{where}: {line}" for line in explain(error, Scenario))) from None
+
+
+class _TomlSchema(GenerateJsonSchema):
+    """JSON Schema of what TOML can hold, which has no null, and without titles that only repeat a key."""
+
+    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        found = super().default_schema(schema)
+        return {key: value for key, value in found.items() if key != "default" or value is not None}
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario, for editors; what it accepts can still be wrong in what only the model knows."""
+    schema = Scenario.model_json_schema(by_alias=True, schema_generator=_TomlSchema)
+    return {"$schema": _TomlSchema.schema_dialect, **schema, "title": "A scenario of neuron-model"}

@@ -2,15 +2,20 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from device_model.build import build
+from device_model.faults.fault import FaultError
+from device_model.faults.injections import Injection, Injections
 from device_model.kernel.clock import NS as NS
 from device_model.kernel.clock import STEPPED_EPOCH_NS
+from device_model.reading.explain import explain
+from device_model.reading.explanation import Explanation
 from device_model.reading.inventory import take_allocations, take_inventory
-from device_model.reading.snapshot import take_snapshot, times_engines
+from device_model.reading.snapshot import take_snapshot, times_engines, whole_snapshot
 from device_model.scenario import NamedScenario
+from device_model.scheduled_faults import Missed, ScheduledFaults
 from neurontools.schema.allocations import Allocations
 from neurontools.schema.events import Events
 from neurontools.schema.inventory import Inventory
@@ -23,6 +28,8 @@ PAST_KEPT_NS = 600 * NS
 FATAL_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 9: "SIGKILL", 15: "SIGTERM"}
 """Signals that end a simulated process; it handles none."""
 
+
+T = TypeVar("T")
 
 _NO_ENGINE_TIMES = Gap(reason="how fast this chip's vector and scalar engines are was never published")
 
@@ -50,14 +57,25 @@ class Simulation:
         self.now_ns = epoch_ns
         self.journal: list[dict[str, Any]] = []
         self._world = build(named.scenario, named.name, self.instance, self.seed, epoch_ns)
+        self._injections = Injections(self._world.runtime)
+        self._scheduled = ScheduledFaults(self._world, self._injections, self._snapshot_at, named.scenario.faults)
+        self._scheduled.check(named.name)
+        self._scheduled.begin(epoch_ns)
         self._boot_id = self._make_boot_id()
         self._past: deque[Snapshot] = deque()
         self._next_mark_ns = self._changed_ns = epoch_ns
         self._settle()
 
     def _make_boot_id(self) -> str:
-        text = f"{self.scenario.model_dump_json()}\x1f{self.instance}\x1f{self.seed}\x1f{self.epoch_ns}"
+        # What is expected of a host changes nothing of it.
+        scenario = self.scenario.model_dump_json(exclude={"expect"})
+        text = f"{scenario}\x1f{self.instance}\x1f{self.seed}\x1f{self.epoch_ns}"
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @property
+    def core_count(self) -> int:
+        """Logical NeuronCores of the host."""
+        return len(self._world.node.cores) // self._world.node.logical_neuroncore_config
 
     def next_event_ns(self) -> int | None:
         """When something happens by itself; None on an idle node."""
@@ -97,12 +115,53 @@ class Simulation:
         if number not in FATAL_SIGNALS:
             known = ", ".join(f"{value} ({name})" for value, name in FATAL_SIGNALS.items())
             raise CommandError(f"simulated processes know the signals {known}, not {number}")
-        self.journal.append({"time_ns": self.now_ns, "command": "signal", "pid": pid, "number": number})
+        self._command(
+            lambda: self._world.runtime.end(self.now_ns, process, f"killed by {FATAL_SIGNALS[number]}"),
+            {"command": "signal", "pid": pid, "number": number},
+        )
+
+    def inject(
+        self, fault: str, target: Mapping[str, Any], parameters: Mapping[str, Any], for_ns: int | None = None
+    ) -> int:
+        """Injects a fault, for `for_ns` or until it is healed, notes it in the journal, and returns its number.
+
+        `target` is {"device": N}, {"core": N}, {"link": [A, B]}, {"process": TAG} or {}; cores are logical.
+        """
+        return self._command(
+            lambda: self._injections.inject(self.now_ns, fault, target, parameters, for_ns),
+            {
+                "command": "inject",
+                "fault": fault,
+                "target": dict(target),
+                "parameters": dict(parameters),
+                "for_ns": for_ns,
+            },
+        )
+
+    def heal(self, what: int | str) -> list[int]:
+        """Ends a fault by its number, all of a name, or "all", notes it in the journal, and returns their numbers."""
+        return self._command(lambda: self._injections.heal(self.now_ns, what), {"command": "heal", "what": what})
+
+    def faults(self) -> list[Injection]:
+        """The faults that last now."""
+        return self._injections.active
+
+    def missed_faults(self) -> list[Missed]:
+        """The scenario's faults that could not happen when they were due."""
+        return self._scheduled.missed
+
+    def _command(self, does: Callable[[], T], entry: dict[str, Any]) -> T:
+        """Changes the state from outside, as an entry of the journal says. After a CommandError nothing has changed."""
         for mark_ns in self._marks(self.now_ns, self.now_ns):
             self._keep(mark_ns)
+        try:
+            result = does()
+        except FaultError as error:
+            raise CommandError(str(error)) from None
+        self.journal.append({"time_ns": self.now_ns, **entry})
         self._changed_ns = self.now_ns
-        self._world.runtime.end(self.now_ns, process, f"killed by {FATAL_SIGNALS[number]}")
         self._settle()
+        return result
 
     def inventory(self) -> Inventory:
         """What is installed, and who holds it."""
@@ -131,8 +190,21 @@ class Simulation:
         """The bank map of one device; IndexError for a device that there is not."""
         return take_allocations(self._world, device, self.now_ns)
 
+    def explain(self, core: int) -> Explanation:
+        """Why a logical NeuronCore shows what it shows; IndexError for a core that there is not.
+
+        Rates are over the period that every tool begins with.
+        """
+        oldest_ns = self.now_ns - PAST_KEPT_NS
+        kept = (snapshot for snapshot in reversed(self._past) if snapshot.head.time_ns >= oldest_ns)
+        current = whole_snapshot(self._world, self._head(self.now_ns))
+        return explain(self._world, core, current, self.past(NS) or self.past(0), kept)
+
     def _snapshot_at(self, time_ns: int) -> Snapshot:
-        head = Head(
+        return take_snapshot(self._world, self._head(time_ns))
+
+    def _head(self, time_ns: int) -> Head:
+        return Head(
             time_ns=time_ns,
             boot_id=self._boot_id,
             origin=Origin(kind="model", simulated=True, scenario=self.name),
@@ -140,7 +212,6 @@ class Simulation:
             lnc_assumed=self._world.lnc_assumed,
             gaps={} if times_engines(self._world.node.chip.core) else {"engines": _NO_ENGINE_TIMES},
         )
-        return take_snapshot(self._world, head)
 
     def _marks(self, before_ns: int, target_ns: int) -> range:
         """When the kept snapshots are due that were not taken yet and that the present state still shows.

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import importlib
 import os
 import re
 from collections.abc import Callable
@@ -167,9 +168,26 @@ def _status(parser: _Parser) -> None:
     parser.add_argument("--json", action="store_true", help="the facts as one line of JSON")
 
 
+def _explain(parser: _Parser) -> None:
+    _socket(parser)
+    parser.add_argument("--core", type=_core, required=True, metavar="N", help="a NeuronCore, counted over the host")
+    parser.add_argument("--json", action="store_true", help="the facts and the sentences as JSON")
+
+
 def _advance(parser: _Parser) -> None:
     _socket(parser)
     parser.add_argument("duration", metavar="DURATION", help="how far: 500ms, 30s, 1h30m, 7d")
+
+
+def _heal(parser: _Parser) -> None:
+    _socket(parser)
+    parser.add_argument("what", nargs="?", metavar="ID|FAULT", help="a fault's number, or all of that name")
+    parser.add_argument("--all", action="store_true", help="all that last")
+
+
+def _faults(parser: _Parser) -> None:
+    _socket(parser)
+    parser.add_argument("--json", action="store_true", help="the same as JSON, with every path that a fault changes")
 
 
 def _save(parser: _Parser) -> None:
@@ -182,21 +200,25 @@ def _scenarios(parser: _Parser) -> None:
 
 
 def _check(parser: _Parser) -> None:
-    parser.add_argument("scenario", metavar="NAME|FILE", help="one that comes with the program, or a TOML file")
+    parser.add_argument(
+        "scenario", nargs="?", metavar="NAME|FILE", help="one that comes with the program, or a TOML file"
+    )
     parser.add_argument("--instance", metavar="TYPE", help="on this instance type instead of its own")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="with this seed instead of its own")
+    parser.add_argument("--run", action="store_true", help="run it as fast as it goes: does it show what it expects?")
+    parser.add_argument("--json", action="store_true", help="with --run: what was found, as JSON")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of scenarios, for editors")
 
 
-def _calibration(parser: _Parser) -> None:
-    # here, because its module loads the cost model, which no other verb's options need
-    from device_model.commands.calibration import add_arguments
+def _of(module: str, *more: Callable[[_Parser], None]) -> Callable[[_Parser], None]:
+    """The options that a verb's own module adds. It is loaded with them, since no other verb's options need it."""
 
-    add_arguments(parser)
+    def add(parser: _Parser) -> None:
+        importlib.import_module(module).add_arguments(parser)
+        for each in more:
+            each(parser)
 
-
-def _plan(parser: _Parser) -> None:
-    from device_model.commands.plan import add_arguments
-
-    add_arguments(parser)
+    return add
 
 
 _VERBS = {
@@ -239,6 +261,15 @@ _VERBS = {
             ("status --json", "for scripts"),
         ),
     ),
+    "explain": _Verb(
+        "say why a NeuronCore shows what it shows",
+        "device_model.commands.explain:explain",
+        _explain,
+        (
+            ("explain --core 0", "who holds it, what it does, what bounds it, how far to trust that"),
+            ("explain --core 0 --json | jq .step", "the facts behind the sentences"),
+        ),
+    ),
     "stop": _Verb(
         "end the model",
         "device_model.commands.verbs:stop",
@@ -250,6 +281,33 @@ _VERBS = {
         "device_model.commands.verbs:advance",
         _advance,
         (("advance 90s", "returns when the model is there"), ("advance 1d", "others may look on the way")),
+    ),
+    "inject": _Verb(
+        "let something go wrong on the model's host",
+        "device_model.commands.faults:inject",
+        _of("device_model.commands.faults", _socket),
+        (
+            ("inject hang --core 3", "executions never complete, and time out after 30 s"),
+            ("inject straggler --core 5 --factor 1.5 --for 10m", "it is healed after ten minutes"),
+            ("inject link-down --link 0-1", "collectives over that link hang"),
+            ("inject leak --process chat --bytes 50MB", "the process takes so much more each second"),
+            ("inject driver-missing", "the whole node's: it takes no target"),
+        ),
+    ),
+    "heal": _Verb(
+        "end a fault that lasts",
+        "device_model.commands.faults:heal",
+        _heal,
+        (("heal 3", "the one with that number"), ("heal hang", "all hangs"), ("heal --all", "everything")),
+    ),
+    "faults": _Verb(
+        "list the faults that are injected now, and all that can be",
+        "device_model.commands.faults:faults",
+        _faults,
+        (
+            ("faults", "targets, parameters, what shows and how it is recovered"),
+            ("faults --json | jq '.active'", "for scripts"),
+        ),
     ),
     "save": _Verb(
         "write the model to a file",
@@ -264,28 +322,31 @@ _VERBS = {
         (("scenarios", "all of them"), ("scenarios opt-30b > my-host.toml", "a start for your own")),
     ),
     "check": _Verb(
-        "say whether a scenario is correct, and fits on its instance type",
-        "device_model.commands.verbs:check",
+        "say whether a scenario is correct, fits on its instance type, and shows what it expects",
+        "device_model.commands.check:check",
         _check,
         (
             ("check my-host.toml", "before you start it"),
             ("check opt-30b --instance inf2.24xlarge", "does it fit there?"),
+            ("check straggler --run", "a scenario is a test: exit code 1 if an expectation fails"),
+            ("check --schema > scenario.schema.json", "so that an editor knows every key"),
         ),
     ),
     "plan": _Verb(
         "say whether a model fits on an instance type, and how fast it will be",
         "device_model.commands.plan:plan",
-        _plan,
+        _of("device_model.commands.plan"),
         (
             ("plan --model opt-66b", "on an inf2.48xlarge, BF16"),
-            ("plan --model Llama-2-70b --instance trn1.32xlarge --dtype all --batch 1,8", "every data type"),
+            ("plan --model Llama-2-70b --instance trn1.32xlarge --dtype all", "every data type"),
+            ("plan --model resnet50 --instance inf2.xlarge --batch 1,64", "images per second"),
             ("plan --talk", "the Inferentia2 launch figures, predicted"),
         ),
     ),
     "calibration": _Verb(
         "show how well the cost model predicts published runs",
         "device_model.commands.calibration:calibration",
-        _calibration,
+        _of("device_model.commands.calibration"),
         (
             ("calibration", "the rows that came with the program"),
             ("calibration --rows mine.csv --json", "your own rows, in the same columns"),
@@ -298,6 +359,12 @@ _VERBS = {
 def _seed(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= _MAX_SEED):
         raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {_MAX_SEED}, found {text!r:.40}")
+    return int(text)
+
+
+def _core(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"expected the number of a NeuronCore, from 0, found {text!r:.40}")
     return int(text)
 
 

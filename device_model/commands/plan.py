@@ -9,8 +9,10 @@ from typing import Any
 
 from device_model.commands.failure import USAGE, Failure, of_system
 from device_model.launch_talk import claims
-from device_model.plan import GROUPS, RUNTIME, Answer, DegreeError, Question, check_degree
+from device_model.plan import GROUPS, RUNTIME, Answer, DegreeError, Question, Shape, check_degree, tokens_of, unit_of
 from device_model.plan import plan as answers
+from device_model.workloads.calibration.trust import Trust
+from device_model.workloads.models.cnns import CNNS, IMAGE_SIDE, CnnShape
 from device_model.workloads.models.datatypes import (
     DATA_TYPES,
     DataType,
@@ -19,9 +21,9 @@ from device_model.workloads.models.datatypes import (
     data_types_of,
     label_of,
 )
-from device_model.workloads.models.families import ModelShape
 from device_model.workloads.models.huggingface import ConfigError, shape_from_config
-from device_model.workloads.models.shapes import UnknownModelError, shape_for
+from device_model.workloads.models.lookup import UnknownModelError, find
+from device_model.workloads.models.shapes import SHAPES
 from neurontools.hardware.instances import Instance, chip_of, lookup
 from neurontools.units import format_bytes
 
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME|FILE", help="a model's name, or the path of its config.json")
     parser.add_argument("--instance", metavar="TYPE", default="inf2.48xlarge", help="instance type (%(default)s)")
     parser.add_argument("--dtype", metavar="TYPE", default="bf16", help="bf16, int8, … or all (%(default)s)")
-    parser.add_argument("--batch", metavar="N,N", default="1,8,32", help="sequences in a batch (%(default)s)")
+    parser.add_argument("--batch", metavar="N,N", default="1,8,32", help="sequences or images in a batch (%(default)s)")
     parser.add_argument(
         "--tp", metavar="auto|N,N", default="auto",
         help="NeuronCores per replica; auto: the fewest on which it fits, and all of the instance",
@@ -51,20 +53,13 @@ def plan(options: Any) -> int:
     if options.model is None:
         raise Failure("plan needs --model NAME or --talk", "for example: neuron-model plan --model opt-66b", USAGE)
     shape, instance = _shape(options.model), _instance(options.instance)
-    if shape.kind == "decoder" and _count(options.context, "--context") < 2:
-        raise Failure("--context: expected at least 2 tokens, a prompt and an answer", "", USAGE)
-    context = min(_count(options.context, "--context"), shape.max_context)
-    prompt = max(1, context // 2) if options.prompt is None else _count(options.prompt, "--prompt")
-    if shape.kind == "encoder":
-        prompt = context
-    elif prompt >= context:
-        raise Failure(f"--prompt: expected less than the context of {context} tokens, found {prompt}", "", USAGE)
+    context, prompt = _lengths(options, shape)
     types = _data_types(options.dtype, instance)
     degrees = None if options.tp == "auto" else [_count(text, "--tp") for text in options.tp.split(",")]
     batches = [_count(text, "--batch") for text in options.batch.split(",")]
     try:
         for degree in degrees or ():
-            check_degree(degree, instance)
+            check_degree(degree, shape, instance)
     except DegreeError as error:
         raise Failure(str(error), "", USAGE) from None
     question = Question(shape, instance, types[0], 1, batches[0], context, prompt)
@@ -76,11 +71,31 @@ def plan(options: Any) -> int:
     return 0
 
 
-def _shape(name: str) -> ModelShape:
+def _lengths(options: Any, shape: Shape) -> tuple[int, int]:
+    """Context and prompt in tokens; the same for a model that generates none. Raises Failure."""
+    given = _count(options.context, "--context")
+    if isinstance(shape, CnnShape):
+        return 1, 1
+    context = tokens_of(shape, given)
+    if shape.kind == "encoder":
+        return context, context
+    if given < 2:
+        raise Failure("--context: expected at least 2 tokens, a prompt and an answer", "", USAGE)
+    prompt = max(1, context // 2) if options.prompt is None else _count(options.prompt, "--prompt")
+    if prompt >= context:
+        raise Failure(f"--prompt: expected less than the context of {context} tokens, found {prompt}", "", USAGE)
+    return context, prompt
+
+
+def _shape(name: str) -> Shape:
     try:
         if name.endswith(".json"):
             return shape_from_config(name)
-        return shape_for(name)
+        known: dict[str, Shape] = {**SHAPES, **CNNS}
+        found = find(name, known)
+        if found is None:
+            raise UnknownModelError.among(name, known)
+        return found
     except UnknownModelError as error:
         raise Failure(str(error), "or give the path of the model's config.json", USAGE) from None
     except ConfigError as error:
@@ -114,10 +129,17 @@ def _count(text: str, option: str) -> int:
 
 def _model(question: Question) -> dict[str, Any]:
     shape = question.shape
+    convolutional = isinstance(shape, CnnShape)
     return {
-        "name": shape.name, "kind": shape.kind, "parameters": shape.parameters, "layers": shape.layers,
-        "instance": question.instance.name, "context": question.context, "prompt": question.prompt,
-    }  # fmt: skip
+        "name": shape.name,
+        "kind": "cnn" if isinstance(shape, CnnShape) else shape.kind,
+        "parameters": shape.parameters,
+        "layers": shape.layers,
+        "instance": question.instance.name,
+        "context": None if convolutional else question.context,
+        "prompt": None if convolutional else question.prompt,
+        "unit": unit_of(shape),
+    }
 
 
 def _document(row: Answer) -> dict[str, Any]:
@@ -185,24 +207,41 @@ _COLUMNS: tuple[_Column, ...] = (
 
 
 def _print(question: Question, rows: list[Answer]) -> None:
-    shape, what = question.shape, "tokens" if question.shape.kind == "decoder" else "sequences"
-    print(
-        f"{shape.name}: {shape.parameters / 1e9:.2f} billion parameters, {shape.layers} layers, on "
-        f"{question.instance.name}; prompt {question.prompt}, context {question.context}\n"
-    )
+    print(f"{_title(question)}\n")
     print(" ".join(f"{title:<{width}}" for title, width, _ in _COLUMNS).rstrip())
     for row in rows:
         print(" ".join(f"{show(row):<{width}}" for _, width, show in _COLUMNS).rstrip())
-    median, p90 = rows[0].trust.median, rows[0].trust.p90
+    unit = unit_of(question.shape)
+    step = "" if unit == "tokens" else " Step ms: one batch."
+    first = "; time to first token 20 to 60 %" if unit == "tokens" else ""
     print(
         f"\nConstants to runtime: bytes on each core; bank: all that its fullest memory bank holds, of "
         f"{_bytes(rows[0].memory.bank_bytes)}."
-        f"\nPer s: {what} of all replicas with full batches, also where the model does not fit."
-        f"\nCalibrated: error {100 * median:.0f} % in the median, {100 * p90:.0f} % at the 90th percentile, leaving "
-        "the model out of the fit; time to first token 20 to 60 %."
+        f"\nPer s: {unit} of all replicas with full batches, also where the model does not fit.{step}"
+        f"\nCalibrated: error {_error(rows[0].trust)}, leaving the model out of the fit{first}."
     )
     for reason in dict.fromkeys(reason for row in rows for reason in row.trust.reasons):
         print(f"Extrapolated: {reason}.")
+
+
+def _title(question: Question) -> str:
+    shape = question.shape
+    size = shape.parameters / 1e6
+    count = f"{size / 1e3:.2f} billion" if size >= 1e3 else f"{size:.1f} million"
+    what = {
+        "tokens": f"prompt {question.prompt}, context {question.context}",
+        "sequences": f"sequences of {question.context} tokens",
+        "images": f"images of {IMAGE_SIDE} × {IMAGE_SIDE}"
+        if isinstance(shape, CnnShape)
+        else f"images of {question.context} tokens",
+    }[unit_of(shape)]
+    return f"{shape.name}: {count} parameters, {shape.layers} layers, on {question.instance.name}; {what}"
+
+
+def _error(trust: Trust) -> str:
+    """The errors of the rows alike; every model that can be planned has some."""
+    median, p90 = (UNKNOWN if value is None else f"{100 * value:.0f} %" for value in (trust.median, trust.p90))
+    return f"{median} in the median, {p90} at the 90th percentile"
 
 
 def _talk(as_json: bool) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from device_model.commands.ask import ask, duration
 from device_model.commands.failure import USAGE, Failure, of_system
-from device_model.commands.launch import QUIET_S, STOP_TIMEOUT_S, start_daemon
+from device_model.commands.launch import STOP_TIMEOUT_S, start_daemon
 from neurontools.units import format_duration_ns
 
 ADVANCE_TIMEOUT_S = 7 * 86400.0
@@ -138,17 +138,4 @@ def scenarios(options: Any) -> int:
     widths = max(map(len, parsed)), max(len(scenario.instance) for scenario in parsed.values())
     for name, scenario in parsed.items():
         print(f"{name:<{widths[0]}}  {scenario.instance:<{widths[1]}}  {scenario.description}")
-    return 0
-
-
-def check(options: Any) -> int:
-    """Says whether a scenario can be used, on its own instance type or another, and which processes do not last."""
-    from device_model.commands.rehearsal import early_ends
-    from device_model.commands.serve import make_model
-
-    model = make_model(options.scenario, options.instance, None, stepped=True)
-    count = sum(process.replicas for process in model.scenario.processes)
-    print(f"{options.scenario}: fine on {model.instance}, {count} process{'' if count == 1 else 'es'}", flush=True)
-    for line in early_ends(model, QUIET_S):
-        print(f"neuron-model: note: {line}", file=sys.stderr)
     return 0

@@ -51,16 +51,24 @@ class Credit(NamedTuple):
     time_ns: int = 0
 
 
+_MOST_KINDS = 100
+"""Different kinds of steps that wait to be added up at most, so that a meter that nobody reads takes little memory."""
+
+
 class Meter:
     """Totals of a fixed set of quantities. Reading is pure; start, cut and finish are the only changes.
 
-    What ran in the last `keep_ns` is remembered, for what looks at shapes over time.
+    What ran in the last `keep_ns` is remembered, for what looks at shapes over time; runs that begin and end within
+    `grain_ns` are remembered as one, so that a million short runs take no more memory than a few long ones.
     """
 
-    def __init__(self, width: int, keep_ns: int) -> None:
+    def __init__(self, width: int, keep_ns: int, grain_ns: int = 0) -> None:
         self._done = (0,) * width
-        self._credit = Credit()
+        self._whole: dict[tuple[int, ...], int] = {}
+        """Steps that are complete but not in `_done` yet: most are alike, so they are added up when somebody reads."""
+        self._executions = self._credited_ns = 0
         self._keep_ns = keep_ns
+        self._grain_ns = grain_ns
         self._last_read: tuple[int, tuple[int, ...]] = (-1, self._done)
         self._history: deque[tuple[Run, int]] = deque()
         self._last_executed: Run | None = None
@@ -86,31 +94,48 @@ class Meter:
         run = self.run
         if run is None:
             return
-        self._done = self.read(time_ns)
-        credit = self.credit(time_ns)
-        if credit is not self._credit:
-            self._credit, self._last_executed = credit, run
+        end_ns, steps = run.end_ns, run.steps
+        if time_ns < end_ns:
+            self._done = self.read(time_ns)
+            end_ns, steps = time_ns, run.steps_done(time_ns)
+        else:
+            self._add_whole(run.per_step, steps)
+        if run.credit_ns and steps:
+            self._executions += steps
+            self._credited_ns += steps * run.credit_ns
+            self._last_executed = run
         self._change(None)
         history, oldest_ns = self._history, time_ns - self._keep_ns
         while history and history[0][1] < oldest_ns:
             history.popleft()
-        if time_ns > run.start_ns:
-            history.append((run, min(time_ns, run.end_ns)))
+        if end_ns > run.start_ns:
+            if history and end_ns - history[-1][0].start_ns <= self._grain_ns:
+                run = _joined(*history.pop(), run, end_ns)
+            history.append((run, end_ns))
+
+    def _add_whole(self, per_step: tuple[int, ...], steps: int) -> None:
+        whole = self._whole
+        whole[per_step] = whole.get(per_step, 0) + steps
+        if len(whole) > _MOST_KINDS:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        for per_step, steps in self._whole.items():
+            self._done = _sum(self._done, per_step, steps, 1)
+        self._whole.clear()
 
     def read(self, time_ns: int) -> tuple[int, ...]:
         """The totals at `time_ns`, which is not before the last change."""
+        if self._whole:
+            self._add_up()
         run = self.run
         if run is None:
             return self._done
         if self._last_read[0] != time_ns:
             elapsed, step_ns = run.elapsed_ns(time_ns), run.step_ns
             steps, rest = divmod(elapsed, step_ns)
-            pairs = zip(self._done, run.per_step, strict=True)
-            if rest:
-                totals = [done + amount * elapsed // step_ns for done, amount in pairs]
-            else:
-                totals = [done + amount * steps for done, amount in pairs]
-            self._last_read = (time_ns, tuple(totals))
+            amounts = (elapsed, step_ns) if rest else (steps, 1)
+            self._last_read = (time_ns, _sum(self._done, run.per_step, *amounts))
         return self._last_read[1]
 
     def stretches(self) -> list[Stretch]:
@@ -126,9 +151,25 @@ class Meter:
         return run if run is not None and run.credit_ns and run.steps_done(time_ns) else self._last_executed
 
     def credit(self, time_ns: int) -> Credit:
-        """Executions completed by `time_ns` and the time that they took; the same object until another completes."""
-        run, credit = self.run, self._credit
-        if run is None or not run.credit_ns:
-            return credit
-        steps = run.steps_done(time_ns)
-        return Credit(credit.executions + steps, credit.time_ns + steps * run.credit_ns) if steps else credit
+        """Executions completed by `time_ns` and the time that they took."""
+        run = self.run
+        steps = run.steps_done(time_ns) if run is not None and run.credit_ns else 0
+        if run is None or not steps:
+            return Credit(self._executions, self._credited_ns)
+        return Credit(self._executions + steps, self._credited_ns + steps * run.credit_ns)
+
+
+def _joined(first: Run, first_end_ns: int, second: Run, end_ns: int) -> Run:
+    """Two runs, each to its end, as one step over both and what lies between."""
+    amounts = (0,) * len(first.per_step)
+    for run, until_ns in ((first, first_end_ns), (second, end_ns)):
+        amounts = _sum(amounts, run.per_step, until_ns - run.start_ns, run.step_ns)
+    return Run(first.start_ns, end_ns - first.start_ns, 1, amounts)
+
+
+def _sum(totals: tuple[int, ...], amounts: tuple[int, ...], times: int, parts: int) -> tuple[int, ...]:
+    """Totals to which amounts are added, each so many times, divided by `parts` and rounded down."""
+    pairs = zip(totals, amounts, strict=True)
+    if parts == 1:
+        return tuple([total + amount * times for total, amount in pairs])
+    return tuple([total + amount * times // parts for total, amount in pairs])

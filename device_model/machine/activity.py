@@ -12,6 +12,10 @@ _KEEP_NS = 3 * NS_PER_MINUTE
 """Runs kept for the power of the last full minute, which began at most two minutes ago."""
 
 
+_GRAIN_NS = NS
+"""The power of what is shorter than this is its mean (the firmware's counters are sampled too, every 50 ms)."""
+
+
 class Activity(NamedTuple):
     """Totals since a group began to work: per core up to `hbm_written_bytes`, then per process."""
 
@@ -60,7 +64,7 @@ class Lockstep:
     def __init__(self, cores: tuple[int, ...], patterns: tuple[Pattern, ...] = ()) -> None:
         self.cores = cores
         self.patterns = patterns
-        self.meter = Meter(_WIDTH + len(patterns), _KEEP_NS)
+        self.meter = Meter(_WIDTH + len(patterns), _KEEP_NS, _GRAIN_NS)
 
     def read(self, time_ns: int) -> Activity:
         """The group's totals at `time_ns`."""

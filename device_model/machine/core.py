@@ -25,8 +25,8 @@ class Core:
     """A core works while it is attached to a lockstep group; its own totals outlive every group.
 
     What impairs it is kept by cause, so that causes come and go independently: `slowed_by` holds factors on the time
-    of its engines, `hung_by` what keeps it from ever completing. `errors` are status codes of hardware errors that the
-    next execution runs into.
+    of its engines, `hung_by` what keeps it from ever completing, `failing_by` the status codes of hardware errors that
+    every execution runs into.
     """
 
     def __init__(self, number: int, device: int, index: int, bank: int) -> None:
@@ -40,7 +40,7 @@ class Core:
         self.failed_executions = 0
         self.slowed_by: dict[int, float] = {}
         self.hung_by: set[int] = set()
-        self.errors: list[int] = []
+        self.failing_by: dict[int, int] = {}
         self._past = NOTHING
         self._credit = Credit()
         self._last_step = LastStep()
@@ -53,7 +53,7 @@ class Core:
     @property
     def impaired(self) -> bool:
         """Whether an execution on it differs from one on a sound core."""
-        return bool(self.slowed_by or self.hung_by or self.errors)
+        return bool(self.slowed_by or self.hung_by or self.failing_by)
 
     def attach(self, group: Lockstep) -> None:
         """Begins to work with a group that has counted nothing yet."""

@@ -8,7 +8,9 @@ from device_model.machine.hbm import RESERVED_BYTES, Bank, Chunk, Owner
 from device_model.machine.ledger import Ledger
 from device_model.machine.power import Workers
 from neurontools.hardware.chips import Chip, banks_of_core, cores_of_bank
-from neurontools.hardware.driver import ECC_COUNTERS
+from neurontools.hardware.driver import ECC_COUNTERS, SRAM_ECC_BITS
+
+_SRAM = "sram"
 
 
 class _Worker(NamedTuple):
@@ -20,7 +22,8 @@ class _Worker(NamedTuple):
 class Device:
     """A device whose cores are numbered over the node from `first_core` on.
 
-    `bank_cores` are the cores, numbered within the device, that each bank serves.
+    `bank_cores` are the cores, numbered within the device, that each bank serves. Kept by cause are `resetting_by`,
+    what resets it now, and `unusable_by`, resets that have failed.
     """
 
     def __init__(self, index: int, chip: Chip, first_core: int, serial_number: str | None) -> None:
@@ -34,9 +37,26 @@ class Device:
         self.ecc = dict.fromkeys(ECC_COUNTERS, 0)
         self.hardware_errors = 0
         self.resetting_by: set[int] = set()
+        self.unusable_by: set[int] = set()
         self._workers: list[_Worker] = []
         for served in self.bank_cores:
             self.ledger.allocate_device(served[0], "driver_memory", RESERVED_BYTES)
+
+    @property
+    def reset_state(self) -> str:
+        """The driver's word for what its reset has come to, in lower case."""
+        return "reset" if self.resetting_by else "invalid" if self.unusable_by else "ready"
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes work."""
+        return not (self.resetting_by or self.unusable_by)
+
+    def count_ecc(self, name: str) -> None:
+        """Counts a memory error under the driver's name; the counts of SRAM wrap."""
+        self.ecc[name] += 1
+        if name.startswith(_SRAM):
+            self.ecc[name] %= 1 << SRAM_ECC_BITS
 
     def allocate(self, size: int, owner: Owner, from_top: bool = False) -> Chunk:
         """Takes memory from the bank of the owner's core; raises OutOfMemory."""

@@ -17,6 +17,8 @@ class Links:
 
     def speed(self, edge: Edge) -> float:
         """What is left of a link's speed: 1 when it is sound, 0 when it is down."""
+        if not self.slowed_by:
+            return 1.0
         return min(self.slowed_by.get(frozenset(edge), {}).values(), default=1.0)
 
     def attach(self, group: Lockstep) -> None:

@@ -4,6 +4,7 @@ from device_model.kernel.chance import Chance
 from device_model.machine.activity import Lockstep, Pattern
 from device_model.machine.core import Core
 from device_model.machine.device import Device
+from device_model.machine.driver import Driver
 from device_model.machine.host import Host
 from device_model.machine.links import Links
 from device_model.machine.power import PowerMeter
@@ -24,6 +25,7 @@ class Node:
         self.devices = [
             Device(i, self.chip, i * self.chip.cores, self._serial_number(chance, i)) for i in range(instance.devices)
         ]
+        self.driver = Driver()
         self.cores: list[Core] = [core for device in self.devices for core in device.cores]
         capacity = link_bytes_per_s(instance)
         self.links = Links(adjacency(instance), None if capacity is None else int(capacity))

@@ -60,12 +60,47 @@ def _allocations(model: Simulation, args: dict[str, Any]) -> bytes:
         raise WireError("not_found", f"there is no device {device}") from None
 
 
+def _explain(model: Simulation, args: dict[str, Any]) -> bytes:
+    core = whole_number(args, "core")
+    try:
+        return encode(model.explain(core))
+    except IndexError:
+        raise WireError(
+            "not_found", f"there is no NeuronCore {core}, {model.instance} has 0 to {model.core_count - 1}"
+        ) from None
+
+
 def _signal(model: Simulation, args: dict[str, Any]) -> bytes:
     try:
         model.signal(whole_number(args, "pid"), whole_number(args, "number"))
     except CommandError as error:
         raise WireError("refused", str(error)) from None
     return b"{}"
+
+
+def _inject(model: Simulation, args: dict[str, Any]) -> bytes:
+    fault, target, parameters = args.get("fault"), args.get("target", {}), args.get("parameters", {})
+    if not isinstance(fault, str) or not isinstance(target, dict) or not isinstance(parameters, dict):
+        raise WireError("bad_request", "expected fault, a name, and target and parameters, objects")
+    for_ns = None if args.get("for_ns") is None else whole_number(args, "for_ns")
+    try:
+        return _json.encode({"id": model.inject(fault, target, parameters, for_ns)})
+    except CommandError as error:
+        raise WireError("refused", str(error)) from None
+
+
+def _heal(model: Simulation, args: dict[str, Any]) -> bytes:
+    what = args.get("what")
+    if not isinstance(what, str):
+        what = whole_number(args, "what")
+    try:
+        return _json.encode({"healed": model.heal(what)})
+    except CommandError as error:
+        raise WireError("refused", str(error)) from None
+
+
+def _faults(model: Simulation, args: dict[str, Any]) -> bytes:
+    return _json.encode({"time_ns": model.now_ns, "active": [injection.document() for injection in model.faults()]})
 
 
 def _save(model: Simulation, args: dict[str, Any]) -> bytes:
@@ -78,7 +113,11 @@ CALLS: dict[str, Call] = {
     "past": _past,
     "events": _events,
     "allocations": _allocations,
+    "explain": _explain,
     "signal": _signal,
+    "inject": _inject,
+    "heal": _heal,
+    "faults": _faults,
     "save": _save,
 }
 """Calls that are answered at once. The daemon adds those that concern time and its own life."""

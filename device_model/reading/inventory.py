@@ -1,6 +1,8 @@
 """What is installed on the simulated host, and who holds it."""
 
 from device_model.build import World
+from device_model.machine.driver import Driver
+from device_model.reading.driver import MISSING, UNREADABLE
 from device_model.runtime.runtime import RUNTIME_VERSION
 from neurontools.schema.allocations import Allocation, Allocations, BankMap
 from neurontools.schema.inventory import Holder, Inventory, InventoryDevice
@@ -17,6 +19,7 @@ def take_inventory(world: World, scenario: str) -> Inventory:
     for pid, process in sorted(world.runtime.processes.items()):
         for device in process.devices:
             holders[device].append(Holder(pid, process.identity.command, RUNTIME_VERSION))
+    unreadable = _unreadable(node.driver)
     devices = tuple(
         InventoryDevice(
             device=i,
@@ -28,7 +31,7 @@ def take_inventory(world: World, scenario: str) -> Inventory:
             numa_node=instance.numa_nodes[i] if instance.numa_nodes else None,
             holders=tuple(holders[i]),
         )
-        for i in range(instance.devices)
+        for i in range(0 if unreadable else instance.devices)
     )
     return Inventory(
         instance_type=instance.name,
@@ -45,7 +48,15 @@ def take_inventory(world: World, scenario: str) -> Inventory:
         instance_name=f"simulated:{scenario}",
         region=SIMULATED_PLACE,
         availability_zone=SIMULATED_PLACE,
+        gaps=unreadable,
     )
+
+
+def _unreadable(driver: Driver) -> tuple[tuple[str, str], ...]:
+    """Why no device is found; nothing where they are."""
+    if driver.missing_by:
+        return (("device", MISSING.reason),)
+    return (("device", UNREADABLE.reason),) if driver.unreadable_by else ()
 
 
 def take_allocations(world: World, device: int, time_ns: int) -> Allocations:

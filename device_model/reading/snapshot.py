@@ -12,6 +12,7 @@ from device_model.machine.core import Core, LastStep, Tally
 from device_model.machine.device import Device
 from device_model.machine.links import Links
 from device_model.machine.power import last_full_minute
+from device_model.reading.driver import seen_through
 from device_model.reading.process import process_reading
 from device_model.runtime import memory
 from device_model.workloads.cost.engines import PARTITIONS
@@ -46,7 +47,13 @@ def times_engines(core: NeuronCore) -> bool:
 
 
 def take_snapshot(world: World, head: schema.Head) -> schema.Snapshot:
-    """The node at `head.time_ns`, which is not before the last event."""
+    """What can be read of the node at `head.time_ns`, which is not before the last event."""
+    whole, driver = whole_snapshot(world, head), world.node.driver
+    return whole if driver.sound else seen_through(whole, driver)
+
+
+def whole_snapshot(world: World, head: schema.Head) -> schema.Snapshot:
+    """The node as it is, whatever the driver lets others read of it."""
     time_ns = head.time_ns
     sent = world.node.links.sent_bytes(time_ns)
     written: _Written = {}
@@ -94,7 +101,7 @@ def _device(
         host_memory=device.ledger.host_reading(),
         ecc=dict(device.ecc),
         power=_power(world, device, time_ns),
-        reset_state="reset" if device.resetting_by else "ready",
+        reset_state=device.reset_state,
         health=_health(device, node.links) if device.chip.family in HEALTH_FAMILIES else None,
         serial_number=device.serial_number,
     )

@@ -4,17 +4,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from device_model.kernel.chance import Chance
-from device_model.kernel.clock import NS
 from device_model.kernel.meter import Run
 from device_model.kernel.queue import EventQueue, Order, Ticket
 from device_model.machine.node import Node
 from device_model.runtime.execution import StepWork, busy_ns, counted, device_ns
-from device_model.runtime.fate import NUMERICAL, Fate, fate_of
-from device_model.runtime.impairment import Share, shares
-from device_model.runtime.process import Lane, Process, Team
-from neurontools.hardware.nrt import DEFAULT_EXECUTION_TIMEOUT_S
-
-TIMEOUT_NS = DEFAULT_EXECUTION_TIMEOUT_S * NS
+from device_model.runtime.fate import Fate, fate_of, until_spoiled
+from device_model.runtime.impairment import Share, shares, unproductive
+from device_model.runtime.process import Lane, Process
 
 Executed = Callable[[int, int], None]
 """Called with the time in ns and the number of executions when they have ended."""
@@ -22,8 +18,8 @@ Executed = Callable[[int, int], None]
 Lost = Callable[[int], None]
 """Called with the time in ns when an execution has failed and its process goes on."""
 
-Failed = Callable[[int, Process, Fate], None]
-"""Called with the time in ns when an execution has failed, before its program is told."""
+Failed = Callable[[int, Process, int, Fate], None]
+"""Called with the time in ns and the lane when an execution has failed, before its program is told."""
 
 
 class Asked(NamedTuple):
@@ -105,28 +101,38 @@ class Executor:
                 continue
             if execution.fate is None or not execution.fate.hangs:
                 self.cut(time_ns, process, lane)
-            elif fate_of(self._node, self._chance, process, lane) != execution.fate:
+            elif fate_of(self._node, process, lane, execution.asked.works) != execution.fate:
                 execution.ticket.cancel()
                 self._finish(time_ns, process, lane)
                 self.execute(time_ns, process, execution.asked)
 
     def _execute_carefully(self, time_ns: int, process: Process, asked: Asked) -> None:
-        fate = fate_of(self._node, self._chance, process, asked.lane)
-        process.careful_executions += 1
-        parts = shares(process.teams[asked.lane], asked.works, self._node.links)
-        if fate is not None and fate.hangs:
-            parts = tuple(part._replace(work=_hanging(part, fate)) for part in parts)
-        self._regroup(time_ns, process, asked.lane, parts)
+        lane = asked.lane
+        fate = fate_of(self._node, process, lane, asked.works)
+        parts = shares(process.teams[lane], asked.works, self._node.links, asked.stages)
+        if fate is not None and not fate.computed:
+            parts = tuple(unproductive(part, fate) for part in parts)
+        self._regroup(time_ns, process, lane, parts)
         works = tuple(part.work for part in parts)
-        if fate is None and works == asked.works and not process.spoiled:
-            # This lane is sound; once all are, nothing has to be looked at any more.
-            process.careful = any(map(self._differs, process.lanes, process.teams))
-        self._begin(time_ns, process, asked if fate is None else asked._replace(steps=1), works, fate)
+        steps = asked.steps if fate is None else 1
+        if fate is None and process.spoiled:
+            step_ns = works[-1].duration_ns
+            starts_ns = range(time_ns, time_ns + step_ns * steps, step_ns)
+            steps, fate = until_spoiled(self._chance, process, lane, starts_ns)
+        elif fate is None and self._sound(process):
+            process.careful = False
+        self._begin(time_ns, process, asked._replace(steps=steps), works, fate)
 
-    def _differs(self, lane: Lane, teams: tuple[Team, ...]) -> bool:
-        cores = [core for team in teams for core in team.cores]
-        return len(lane) != len(teams) or any(
-            core.impaired or self._node.devices[core.device].resetting_by for core in cores
+    def _sound(self, process: Process) -> bool:
+        """Whether nothing of the process has to be looked at any more before it executes."""
+        if process.failing or process.spoiled or process.stuck_by or any(core.impaired for core in process.cores):
+            return False
+        node, teams = self._node, [team for lane in process.teams for team in lane]
+        crossed = (edge for team in teams for pattern in team.patterns for edge, _ in pattern.crossings)
+        return (
+            all(node.devices[device].ready for device in process.devices)
+            and all(node.links.speed(edge) == 1 for edge in crossed)
+            and len(process.groups) == len(teams)
         )
 
     def _regroup(self, time_ns: int, process: Process, lane: int, parts: tuple[Share, ...]) -> None:
@@ -145,7 +151,7 @@ class Executor:
     ) -> None:
         groups = process.lanes[asked.lane]
         launched = sum([len(group.cores) for group in groups])
-        credited = fate is None or not fate.hangs
+        credited = fate is None or fate.computed
         for group, work in zip(groups, works, strict=True):
             per_step = counted(work, launched if group is groups[-1] else 0)
             run = Run(time_ns, work.duration_ns, asked.steps, per_step, busy_ns(work) if credited else 0)
@@ -158,23 +164,32 @@ class Executor:
         run, lane, fate = execution.run, execution.asked.lane, execution.fate
 
         def finished(now_ns: int) -> None:
+            if fate is not None:
+                self._count_failed(process, lane)
             self._finish(now_ns, process, lane)
-            if run.credit_ns and (fate is None or fate.code == NUMERICAL):
+            if run.credit_ns and (fate is None or fate.completed):
                 process.latency_total.add(execution.latency_ns, run.steps)
                 process.latency_device.add(execution.device_ns, run.steps)
-            if fate is None:
-                execution.asked.done(now_ns, run.steps)
-                return
-            self._failed(now_ns, process, fate)
+            if fate is not None:
+                self._failed(now_ns, process, lane, fate)
             if not process.alive:
                 return
-            if fate.code == NUMERICAL or execution.asked.lost is None:
+            if fate is None or fate.completed or execution.asked.lost is None:
                 execution.asked.done(now_ns, run.steps)
             else:
                 execution.asked.lost(now_ns)
 
         ticket = self._queue.schedule(run.end_ns, Order.COMPLETION, process.identity.name, finished)
         self._executions[process.pid, lane] = execution._replace(ticket=ticket)
+
+    def _count_failed(self, process: Process, lane: int) -> None:
+        """An execution that is credited and fails is a success on none of its cores."""
+        groups = process.lanes[lane]
+        for group in groups:
+            if group.meter.run is not None and group.meter.run.credit_ns:
+                process.failed_executions += group is groups[-1]
+                for number in group.cores:
+                    self._node.cores[number].failed_executions += 1
 
     def _finish(self, now_ns: int, process: Process, lane: int) -> None:
         del self._executions[process.pid, lane]
@@ -184,13 +199,6 @@ class Executor:
 
 def _nothing(time_ns: int) -> None:
     """What a ticket does that is replaced before it is due."""
-
-
-def _hanging(part: Share, fate: Fate) -> StepWork:
-    """In execution until the time-out, and nothing gets done; who is not to blame waits in collectives."""
-    blamed = fate.core is not None and fate.core in part.cores
-    waiting = 0 if blamed and len(part.cores) == 1 else TIMEOUT_NS
-    return StepWork(TIMEOUT_NS, waiting, 0, 0, 0, 0, 0, 0, 0, (0,) * len(part.patterns))
 
 
 def _threads(lane: Lane) -> tuple[int, ...]:

@@ -1,12 +1,15 @@
 """How executions end that do not simply complete: by which status code, who reports it, and what the runtime logs."""
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from device_model.kernel.chance import Chance
+from device_model.machine.activity import Edge
 from device_model.machine.core import Core
 from device_model.machine.kernel_log import HANG_ON_COLLECTIVES
 from device_model.machine.node import Node
-from device_model.runtime.process import Process
+from device_model.runtime.execution import StepWork
+from device_model.runtime.process import Process, Team
 from neurontools.hardware.nrt import STATUSES, Status
 
 TIMEOUT, BAD_INPUT, NUMERICAL, BUSY, OUT_OF_BOUNDS = 5, 1002, 1003, 1005, 1006
@@ -18,7 +21,8 @@ class Ending(NamedTuple):
 
     `outcome` is neuron-monitor's word where `neurontools.hardware.nrt` knows none (assumed), `fatal` tells that the
     process exits, `lines` are (module, function, message) of the runtime's log; {device}, {core} and {process} stand
-    in them. The words of HBM, DMA and collectives follow the runtime's; the others are assumed.
+    in them. The words of HBM, DMA and collectives follow the runtime's; the others are assumed, and so is which codes
+    are fatal.
     """
 
     fatal: bool
@@ -38,7 +42,9 @@ ENDINGS: dict[int, Ending] = {
     ),
     BAD_INPUT: Ending(False, (("NRT", "nrt_execute", "[ND {device}][NC {core}] wrong input: status=1002"),)),
     NUMERICAL: Ending(False),
-    BUSY: Ending(False, (("NRT", "nrt_execute", "[ND {device}][NC {core}] NeuronCore is busy: status=1005"),)),
+    BUSY: Ending(
+        False, (("NRT", "nrt_execute", "[ND {device}][NC {core}] NeuronCore is busy: status=1005"),), "failed_to_queue"
+    ),
     OUT_OF_BOUNDS: Ending(
         False, (("TDRV", _EXECUTE, "[ND {device}][NC {core}] out of bounds access detected: status=1006"),)
     ),
@@ -60,7 +66,13 @@ ENDINGS: dict[int, Ending] = {
     ),
     CORE: Ending(
         True,
-        (("TDRV", _EXECUTE, f"{_FATAL} Uncorrectable SRAM memory error is detected. ND {{device}}, NC {{core}}"),),
+        (
+            (
+                "TDRV",
+                _EXECUTE,
+                f"{_FATAL} Uncorrectable error of a NeuronCore or its SRAM is detected. ND {{device}}, NC {{core}}",
+            ),
+        ),
     ),
     DMA_ABORT: Ending(True, (("TDRV", _EXECUTE, "[MLA {device}][NC {core}] DMA TX engine 0 is in an abort state"),)),
     QUEUE_OVERFLOW: Ending(
@@ -103,21 +115,50 @@ class Fate(NamedTuple):
         """How neuron-monitor counts the execution."""
         return self.status.outcome or ENDINGS[self.code].outcome
 
+    @property
+    def computed(self) -> bool:
+        """Whether the cores do their work all the same."""
+        return not self.hangs and self.code != BUSY
 
-def fate_of(node: Node, chance: Chance, process: Process, lane: int) -> Fate | None:
-    """What awaits the next execution of a lane; None when it will complete."""
+    @property
+    def completed(self) -> bool:
+        """Whether the program gets a result all the same."""
+        return self.code == NUMERICAL
+
+
+def fate_of(node: Node, process: Process, lane: int, works: Sequence[StepWork]) -> Fate | None:
+    """What the hardware, or what the program runs into, makes of the lane's next execution; None: nothing."""
     teams = process.teams[lane]
     cores = [core for team in teams for core in team.cores]
-    if (core := next((core for core in cores if node.devices[core.device].resetting_by), None)) is not None:
+    if (core := next((core for core in cores if not node.devices[core.device].ready), None)) is not None:
         return Fate(BUSY, core)
-    if (core := next((core for core in cores if core.errors), None)) is not None:
-        return Fate(core.errors[0], core)
+    if (failing := next((each for each in process.failing if each.core in (None, *cores)), None)) is not None:
+        return Fate(failing.code, failing.core)
+    if (core := next((core for core in cores if core.failing_by), None)) is not None:
+        return Fate(next(iter(core.failing_by.values())), core)
     if (core := next((core for core in cores if core.hung_by), None)) is not None:
         return Fate(TIMEOUT, core, hangs=True)
-    edges = (edge for team in teams for pattern in team.patterns for edge, _ in pattern.crossings)
-    if any(node.links.speed(edge) == 0 for edge in edges):
+    stuck = process.stuck_by and any(len(team.cores) > node.logical_neuroncore_config for team in teams)
+    if stuck or any(node.links.speed(edge) == 0 for pair in zip(teams, works, strict=True) for edge in edges(*pair)):
         return Fate(COLLECTIVES, None, hangs=True)
-    for code, share in sorted(process.spoiled.items()):
-        if chance.uniform(process.identity.name, f"execution ends with {code}", process.careful_executions) < share:
-            return Fate(code, None)
     return None
+
+
+def edges(team: Team, work: StepWork) -> Iterator[Edge]:
+    """The links that a step's traffic crosses."""
+    for pattern, sent in zip(team.patterns, work.traffic, strict=True):
+        if sent:
+            yield from (edge for edge, _ in pattern.crossings)
+
+
+def until_spoiled(chance: Chance, process: Process, lane: int, starts_ns: Sequence[int]) -> tuple[int, Fate | None]:
+    """How many of the executions that would begin at `starts_ns` come next, and how the last of them ends.
+
+    They are those before the first that the program itself spoils, or, where that is the first, it alone.
+    """
+    name = process.identity.name
+    for position, start_ns in enumerate(starts_ns):
+        for code, share in sorted(process.spoiled.items()):
+            if chance.uniform(name, f"execution in lane {lane} ends with {code}", start_ns) < share:
+                return (position, None) if position else (1, Fate(code, None))
+    return len(starts_ns), None

@@ -141,6 +141,12 @@ def core_conflict(time_ns: int, pid: int, first: int, last: int, available: int 
     return [log_line(time_ns, pid, "ERROR", ("NRT", "nrt_allocate_neuron_cores"), text)]
 
 
+def driver_missing(time_ns: int, pid: int) -> list[str]:
+    """What the runtime writes when it finds no driver."""
+    text = "Unable to determine Neuron Driver version. Please check aws-neuronx-dkms package is installed."
+    return [log_line(time_ns, pid, "ERROR", ("NRT", "nrt_init"), text)]
+
+
 def execution_failed(time_ns: int, pid: int, core: Core, lines: Iterable[tuple[str, str, str]]) -> list[str]:
     """What the runtime writes when an execution fails: (module, function, message) each, {device} and {core} filled."""
     return [

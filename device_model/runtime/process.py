@@ -1,6 +1,6 @@
 """One process with a Neuron runtime: who it is, what it holds, and what it has counted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from device_model.machine.activity import NOTHING, Activity, Lockstep, Pattern
@@ -19,41 +19,47 @@ class Identity(NamedTuple):
     command: str
 
 
+MOST_RECENT = 1000
+"""Different durations that are kept before they go into buckets, so that they take little memory without a reader."""
+
+
 class Durations:
     """A latency distribution that is being recorded."""
 
     def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
-        self._sum_ns = 0
-        self._recorded: Histogram | None = Histogram()
+        self._recent: dict[int, int] = {}
+        """Durations that are not in buckets yet, and how many times each: most are those of equal steps."""
+        self._recorded = Histogram()
 
     def add(self, duration_ns: int, times: int = 1) -> None:
         """Records a duration in ns, `times` times."""
-        bucket = bucket_of(duration_ns)
-        if bucket in self._counts:
-            self._counts[bucket] += times
+        recent = self._recent
+        if duration_ns in recent:
+            recent[duration_ns] += times
         else:
-            self._counts = _in_order({**self._counts, bucket: times})
-        self._sum_ns += duration_ns * times
-        self._recorded = None
+            recent[duration_ns] = times
+            if len(recent) == MOST_RECENT:
+                self.reading()
 
     def reading(self, pending: Sequence[tuple[int, int]] = ()) -> Histogram:
         """What is recorded, with durations and how many times each that are complete but not recorded yet."""
-        if any(times for _, times in pending):
-            counts, sum_ns = dict(self._counts), self._sum_ns
-            for duration_ns, times in pending:
-                if times:
-                    bucket = bucket_of(duration_ns)
-                    counts[bucket] = counts.get(bucket, 0) + times
-                    sum_ns += duration_ns * times
-            return Histogram(counts=_in_order(counts), sum_ns=sum_ns)
-        if self._recorded is None:
-            self._recorded = Histogram(counts=dict(self._counts), sum_ns=self._sum_ns)
-        return self._recorded
+        if self._recent:
+            self._recorded = _with(self._recorded, self._recent.items())
+            self._recent = {}
+        return _with(self._recorded, pending) if any([times for _, times in pending]) else self._recorded
 
 
-def _in_order(counts: dict[int, int]) -> dict[int, int]:
-    return dict(sorted(counts.items()))
+def _with(recorded: Histogram, more: Iterable[tuple[int, int]]) -> Histogram:
+    """A histogram to which durations, so many times each, are added; its buckets are in order."""
+    counts, sum_ns = dict(recorded.counts), recorded.sum_ns
+    for duration_ns, times in more:
+        if times:
+            bucket = bucket_of(duration_ns)
+            counts[bucket] = counts.get(bucket, 0) + times
+            sum_ns += duration_ns * times
+    if len(counts) > len(recorded.counts):
+        counts = dict(sorted(counts.items()))
+    return Histogram(counts=counts, sum_ns=sum_ns)
 
 
 class LoadedModel(NamedTuple):
@@ -76,8 +82,19 @@ class Team(NamedTuple):
     lane: int = 0
 
 
+class Failing(NamedTuple):
+    """A status code that the next execution on `core`, or, where that is None, the next one at all ends with."""
+
+    code: int
+    core: Core | None
+
+
 Lane = tuple[Lockstep, ...]
 """Groups that execute together, in the order in which work goes through them."""
+
+
+Ended = Callable[[int], None]
+"""Called with the time in ns when a process has ended, however."""
 
 
 class Process:
@@ -103,10 +120,12 @@ class Process:
         self.lanes = list(lanes)
         self.careful = False
         """Whether something is wrong with the process or its hardware, so that executions must be looked at."""
-        self.careful_executions = 0
         self.failed_executions = 0
+        self.failing: list[Failing] = []
         self.spoiled: dict[int, float] = {}
         """Status codes by which executions end through the program's own fault, and the share of them that does."""
+        self.stuck_by: set[int] = set()
+        """What keeps its collectives from ever completing, by cause."""
         self.memory: dict[int, dict[str, int]] = {core.number: {} for core in self.cores}
         self.model: LoadedModel | None = None
         self.models_loaded = 0

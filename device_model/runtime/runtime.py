@@ -1,6 +1,6 @@
 """The runtime's life on a node: processes start and lock cores, load models, execute, and end without a trace."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from device_model.kernel.chance import Chance
 from device_model.kernel.meter import Run
@@ -14,7 +14,8 @@ from device_model.runtime import log, memory
 from device_model.runtime.eventlog import EventLog
 from device_model.runtime.execution import StepWork
 from device_model.runtime.executor import Asked, Executed, Execution, Executor, Lost
-from device_model.runtime.fate import COLLECTIVES, ENDINGS, KERNEL_LOGGED, Fate
+from device_model.runtime.fate import COLLECTIVES, ENDINGS, KERNEL_LOGGED, TIMEOUT, Fate
+from device_model.runtime.impairment import REFUSED_NS
 from device_model.runtime.loading import (
     LOAD_BYTES_PER_S,
     LOAD_SYSTEM_SHARE,
@@ -23,7 +24,7 @@ from device_model.runtime.loading import (
     Piece,
     base_pieces,
 )
-from device_model.runtime.process import Identity, LoadedModel, Process, Team
+from device_model.runtime.process import Ended, Failing, Identity, LoadedModel, Process, Team
 from neurontools.hardware.chips import cores_of_bank
 from neurontools.hardware.nrt import STATUSES
 from neurontools.schema.events import KERNEL_LOG, PROCESS_END, PROCESS_START, RUNTIME_LOG
@@ -51,20 +52,23 @@ class Runtime:
         self.processes: dict[int, Process] = {}
         self._executor = Executor(node, queue, chance, self._execution_failed)
         self._loading: dict[int, list[Ticket]] = {}
+        self._ended: dict[int, Ended] = {}
         self._started = 0
 
-    def start(self, time_ns: int, identity: Identity, teams: tuple[Team, ...]) -> Process | None:
-        """A process starts and locks its cores; None when it ended at once, after the runtime has logged why."""
+    def start(self, time_ns: int, identity: Identity, teams: tuple[Team, ...], ended: Ended) -> Process | None:
+        """A process starts and locks its cores; None when it ended at once, after the runtime has logged why.
+
+        `ended` is called at its end, also in that case.
+        """
         cores = tuple(core for team in teams for core in team.cores)
         pid = FIRST_PID + PID_STEP * self._started
         self._started += 1
         self._event(time_ns, PROCESS_START, identity.command, pid)
-        if any(core.holder is not None for core in cores):
-            cores[0].count("resource_nc_error")
-            first, last = (core.number // self.node.logical_neuroncore_config for core in (cores[0], cores[-1]))
-            self._log(time_ns, log.core_conflict(time_ns, pid, first, last), pid, cores[0])
+        if not self._admitted(time_ns, pid, cores):
             self._event(time_ns, PROCESS_END, f"{identity.command}: exit status 1", pid)
+            ended(time_ns)
             return None
+        self._ended[pid] = ended
         for core in cores:
             core.holder = pid
         lanes: dict[int, list[Team]] = {}
@@ -82,8 +86,16 @@ class Runtime:
     def load(self, time_ns: int, process: Process, image: ModelImage, done: Loaded) -> None:
         """Loads a model layer by layer; `done` is called when it can be executed, unless memory runs out before.
 
-        Each layer's memory is taken before its weights are written.
+        Each layer's memory is taken before its weights are written. It waits for devices that are being reset; a load
+        under way goes on meanwhile (assumed).
         """
+        if not all(self.node.devices[device].ready for device in process.devices):
+            at_ns, name = time_ns + REFUSED_NS, process.identity.name
+            ticket = self.queue.schedule(
+                at_ns, Order.ALLOCATION, name, lambda now_ns: self.load(now_ns, process, image, done)
+            )
+            self._loading[process.pid] = [ticket]
+            return
         if not self._take(time_ns, process, (*image.fixed, image.layer), image.name):
             return
         runs = [_load_run(time_ns, process, group, image) for group in process.groups]
@@ -144,6 +156,27 @@ class Runtime:
         """Something about a process or the hardware under it has changed: what it executes next goes by that."""
         self._executor.disturbed(time_ns, process)
 
+    def processes_on(self, cores: Iterable[Core]) -> list[Process]:
+        """The processes that hold any of these cores, in the order of their starts."""
+        holders = {core.holder for core in cores}
+        return [process for pid, process in self.processes.items() if pid in holders]
+
+    def fail_next(self, time_ns: int, process: Process, code: int, core: Core | None = None) -> None:
+        """The process's next execution, on `core` where that matters, will end with a status code."""
+        process.failing.append(Failing(code, core))
+        self.disturbed(time_ns, process)
+
+    def allocate(self, time_ns: int, process: Process, piece: Piece) -> None:
+        """The program itself takes memory on each of its cores, which it keeps; where there is none, it ends."""
+        self._take(time_ns, process, (piece,), "")
+
+    def hardware_error(self, time_ns: int, core: Core, error: str, action: str = ACTION_TERMINATE) -> None:
+        """The driver notices an error of a core, its memory or its DMA engines, and notes it in the kernel's log."""
+        device = self.node.devices[core.device]
+        device.hardware_errors += 1
+        line = hardware_error(device, core.index, error, action)
+        self.events.add(time_ns, KERNEL_LOG, line, None, core.device, core.number)
+
     def vcpu_times(self, time_ns: int) -> VcpuTimes:
         """What all processes since boot have used of the host's vCPUs."""
         times = self.node.host.ended.copy()
@@ -166,35 +199,39 @@ class Runtime:
         process.alive = False
         del self.processes[process.pid]
         self._event(time_ns, PROCESS_END, f"{process.identity.command}: {how}", process.pid)
+        self._ended.pop(process.pid)(time_ns)
 
-    def _execution_failed(self, time_ns: int, process: Process, fate: Fate) -> None:
+    def _admitted(self, time_ns: int, pid: int, cores: tuple[Core, ...]) -> bool:
+        """Whether a new process gets its cores; if not, the runtime has logged why."""
+        if self.node.driver.missing_by:
+            self._log(time_ns, log.driver_missing(time_ns, pid), pid, None)
+            return False
+        if any(core.holder is not None for core in cores):
+            cores[0].count("resource_nc_error")
+            first, last = (core.number // self.node.logical_neuroncore_config for core in (cores[0], cores[-1]))
+            self._log(time_ns, log.core_conflict(time_ns, pid, first, last), pid, cores[0])
+            return False
+        return True
+
+    def _execution_failed(self, time_ns: int, process: Process, lane: int, fate: Fate) -> None:
         """Counts and logs an execution that did not simply complete, and ends the process if it cannot go on."""
-        ending, core = ENDINGS[fate.code], fate.core or process.cores[0]
-        process.failed_executions += not fate.hangs
         process.outcomes[fate.outcome] += 1
         if fate.status.error_kind is not None:
             process.errors[fate.status.error_kind] += 1
-        for reporting, code in self._reporters(process, fate):
+        if (failing := Failing(fate.code, fate.core)) in process.failing:
+            process.failing.remove(failing)
+        reporters = _reporters(process, lane, fate)
+        first = reporters[0][0]
+        for core, code in reporters:
             if (directory := STATUSES[code].directory) is not None:
-                reporting.count(directory)
-            reporting.failed_executions += not fate.hangs
+                core.count(directory)
             if code in KERNEL_LOGGED:
-                self._kernel(time_ns, reporting, KERNEL_LOGGED[code])
-        if fate.code in core.errors:
-            core.errors.remove(fate.code)
-        self._log(time_ns, log.execution_failed(time_ns, process.pid, core, ending.lines), process.pid, core)
-        if ending.fatal:
+                self.hardware_error(time_ns, core, KERNEL_LOGGED[code])
+            if fate.hangs or core is first:
+                lines = log.execution_failed(time_ns, process.pid, core, ENDINGS[code].lines)
+                self._log(time_ns, lines, process.pid, core)
+        if ENDINGS[fate.code].fatal:
             self.end(time_ns, process, f"exit status 1 ({fate.status.name})")
-
-    def _reporters(self, process: Process, fate: Fate) -> list[tuple[Core, int]]:
-        """The cores that report a failure, each with its status code: peers of one that hangs blame the collective."""
-        if not fate.hangs:
-            return [(core, fate.code) for core in ([fate.core] if fate.core is not None else process.cores)]
-        return [(core, fate.code if core is fate.core else COLLECTIVES) for core in process.cores]
-
-    def _kernel(self, time_ns: int, core: Core, error: str) -> None:
-        line = hardware_error(self.node.devices[core.device], core.index, error, ACTION_TERMINATE)
-        self.events.add(time_ns, KERNEL_LOG, line, None, core.device, core.number)
 
     def _take(self, time_ns: int, process: Process, pieces: tuple[Piece, ...], model: str) -> bool:
         try:
@@ -228,13 +265,22 @@ class Runtime:
         for core in process.cores:
             core.count("model_load_count")
 
-    def _log(self, time_ns: int, lines: list[str], pid: int, core: Core) -> None:
+    def _log(self, time_ns: int, lines: list[str], pid: int, core: Core | None) -> None:
+        device, number = (None, None) if core is None else (core.device, core.number)
         for line in lines:
             if line:
-                self.events.add(time_ns, RUNTIME_LOG, line, pid, core.device, core.number)
+                self.events.add(time_ns, RUNTIME_LOG, line, pid, device, number)
 
     def _event(self, time_ns: int, kind: str, text: str, pid: int) -> None:
         self.events.add(time_ns, kind, text, pid, None, None)
+
+
+def _reporters(process: Process, lane: int, fate: Fate) -> list[tuple[Core, int]]:
+    """The cores that report a failure, each with its status code: peers of one that hangs blame the collective."""
+    cores = [core for team in process.teams[lane] for core in team.cores]
+    if fate.hangs:
+        return [(core, TIMEOUT if core.hung_by else COLLECTIVES) for core in cores]
+    return [(core, fate.code) for core in ([fate.core] if fate.core is not None else cores)]
 
 
 def _add_threads(times: VcpuTimes, process: Process, time_ns: int) -> None:

@@ -65,7 +65,7 @@ def _inventory(spec: str | None) -> Inventory:
     if not inventory.devices:
         from neurontools.schema.source import SourceError
 
-        raise SourceError(NO_DEVICES)
+        raise SourceError(NO_DEVICES, inventory.why_no_devices)
     return inventory
 
 

@@ -62,6 +62,8 @@ class Collector:
     def _take(self) -> None:
         try:
             snapshot = self._sampler.take()
+            if not snapshot.devices:
+                raise SourceError(NO_DEVICES)
             if self._lost or snapshot.head.boot_id != self._snapshot.head.boot_id:
                 self._inventory = _inventory(self._source)
         except SourceError as error:
@@ -113,5 +115,5 @@ def _extended(group: Group) -> dict[str, Any]:
 def _inventory(source: Source) -> Inventory:
     inventory = source.inventory()
     if not inventory.devices:
-        raise SourceError(NO_DEVICES)
+        raise SourceError(NO_DEVICES, inventory.why_no_devices)
     return inventory

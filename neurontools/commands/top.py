@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
 from neurontools.commands.version import version
-from neurontools.sources.choose import VARIABLE, choose
+from neurontools.sources.choose import NO_DEVICES, VARIABLE, choose
 
 if TYPE_CHECKING:
     from neurontools.views.top.reader import Reader, Reading
@@ -126,4 +126,6 @@ def _first(reader: "Reader") -> "Reading":
     reading = reader.read()
     if reading.error:
         raise SourceError(reading.error, reading.hint)
+    if reading.inventory is not None and not reading.inventory.devices:
+        raise SourceError(NO_DEVICES, reading.inventory.why_no_devices)
     return reading

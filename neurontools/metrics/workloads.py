@@ -51,6 +51,18 @@ WORKLOAD_METRICS: tuple[Metric, ...] = (
         supplied_by=supply.WORKLOAD,
     ),
     Metric(
+        name="process_preemptions_total",
+        kind=COUNTER,
+        unit="events",
+        scope=PROCESS,
+        title="Preemptions",
+        help="Running requests put back into the queue since the server started, their cache needed by others.",
+        reading="Their tokens are computed again: the cache is too small for so many at once.",
+        path="workload.preempted_total",
+        period_path="workload.preempted",
+        supplied_by=supply.WORKLOAD,
+    ),
+    Metric(
         name="process_prompt_tokens_total",
         kind=COUNTER,
         unit="tokens",

@@ -108,6 +108,8 @@ def _workload(
         requests_per_s=None if requests is None else per_s(requests["completed"], period.duration_ns),
         queued=current.queued,
         running=current.running,
+        preempted=meters.one("preempted", part(previous, "preempted"), current.preempted),
+        preempted_total=current.preempted,
         prompt_tokens=prompt,
         prompt_tokens_per_s=per_s(prompt, period.duration_ns),
         prompt_tokens_total=current.prompt_tokens,

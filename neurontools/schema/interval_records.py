@@ -182,6 +182,8 @@ class WorkloadInterval(Document, frozen=True, kw_only=True):
     requests_per_s: float | None = None
     queued: int | None = None
     running: int | None = None
+    preempted: int | None = None
+    preempted_total: int | None = None
     prompt_tokens: int | None = None
     prompt_tokens_per_s: float | None = None
     prompt_tokens_total: int | None = None

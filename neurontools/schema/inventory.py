@@ -61,6 +61,11 @@ class Inventory(NamedTuple):
         """Logical NeuronCores of each device; 0 on a host without devices."""
         return self.devices[0].cores // self.logical_neuroncore_config if self.devices else 0
 
+    @property
+    def why_no_devices(self) -> str:
+        """What the source says of a host on which it finds none; nothing where it does not say."""
+        return dict(self.gaps).get("device", "")
+
 
 class InventoryError(ValueError):
     """A document is not an inventory that this version can read."""

@@ -169,7 +169,10 @@ class Model(Document, frozen=True, kw_only=True):
 
 
 class Workload(Document, frozen=True, kw_only=True):
-    """What a model server does, in its own terms. Request counts are final outcomes, but for `queued` and `running`."""
+    """What a model server does, in its own terms. Request counts are final outcomes, but for `queued` and `running`.
+
+    `preempted` counts how often a running request was put back into the queue, its memory needed by others.
+    """
 
     kind: str
     submitted: int = 0
@@ -180,6 +183,7 @@ class Workload(Document, frozen=True, kw_only=True):
     cancelled: int = 0
     queued: int = 0
     running: int = 0
+    preempted: int = 0
     prompt_tokens: int = 0
     generated_tokens: int = 0
     cached_tokens: int | None = None

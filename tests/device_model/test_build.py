@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from device_model.scenario import ScenarioError
-from device_model.simulation import NS
-from tests.device_model.hosts import forward, host, process_of, server
+from device_model.simulation import NS, Simulation
+from neurontools.schema.events import PROCESS_START
+from tests.device_model.hosts import CLOSED, forward, host, process_of, server, workload_of
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,69 @@ def test_loading_takes_as_long_as_the_weights() -> None:
             model.advance(model.next_event_ns() or pytest.fail("it loads"))
         durations.append((model.now_ns - model.epoch_ns) / NS)
     assert durations == [pytest.approx(1.3, rel=0.1), pytest.approx(6.7, rel=0.1)], "2 GB/s for 2 bytes a weight"
+
+
+def pids(model: Simulation) -> list[int]:
+    return [event.pid or 0 for event in model.events(0).events if event.kind == PROCESS_START]
+
+
+def kill(model: Simulation, name: str = "a") -> None:
+    process = process_of(model, name)
+    assert process is not None
+    model.signal(process.pid, 9)
+
+
+def test_a_supervisor_starts_a_process_again_that_long_after_its_end() -> None:
+    model = forward(host(server("a", restart="10s", arrivals=CLOSED), server("b")), 5)
+    first = process_of(model, "a")
+    kill(model)
+    model.advance(model.now_ns + 10 * NS - 1)
+    assert process_of(model, "a") is None
+    model.advance(model.now_ns + 1)
+    again = process_of(model, "a")
+    assert first is not None
+    assert again is not None
+    assert (again.started_ns, again.cores, again.command) == (model.now_ns, first.cores, first.command)
+    assert again.pid > first.pid
+    assert again.workload is not None
+    assert again.workload.submitted == 0
+    kill(forward(model, 4))
+    kill(forward(model, 12))
+    assert len(pids(model)) == 4
+
+
+def test_each_start_has_draws_of_its_own() -> None:
+    model = forward(host(server("a", restart="1s", arrivals={"kind": "closed", "users": 1})), 10)
+    lives = [workload_of(model)]
+    for _ in range(2):
+        kill(model)
+        lives.append(workload_of(forward(model, 11)))
+    assert len({life.generated_tokens for life in lives}) == 3
+
+
+def test_the_scenarios_own_stop_is_the_end() -> None:
+    model = forward(host(server("a", restart="2s", stop="10s")), 60)
+    assert len(pids(model)) == 1
+    early = forward(host(server("a", restart="2s", stop="10s")), 5)
+    kill(early)
+    forward(early, 55)
+    assert len(pids(early)) == 2
+    late = forward(host(server("a", restart="2s", stop="10s")), 9)
+    kill(late)
+    forward(late, 51)
+    assert len(pids(late)) == 1, "it would start after the stop"
+    assert late.next_event_ns() is None
+
+
+def test_a_process_that_is_refused_its_cores_is_started_until_they_are_free() -> None:
+    model = forward(host(server("a", stop="9s", first_core=0), server("b", restart="2s", first_core=0)), 30)
+    assert process_of(model, "a") is None
+    assert process_of(model, "b") is not None
+    assert len(pids(model)) == 7, "a once, and b, which is refused at 0, 2, 4, 6 and 8 seconds"
+
+
+def test_a_process_whose_model_does_not_fit_ends_again_and_again() -> None:
+    big = server("a", model="opt-66b", data_type="fp16", restart="5s")
+    model = forward(host(big, instance="inf2.xlarge"), 120)
+    assert len(pids(model)) > 3
+    assert len(model._world.programs) == len(model.snapshot().processes or ())

@@ -18,12 +18,14 @@ from device_model.plan import (
     plan,
     speed,
     trust,
+    unit_of,
     valid_degrees,
 )
+from device_model.workloads.models.cnns import CNNS
 from device_model.workloads.models.datatypes import DATA_TYPES
 from device_model.workloads.models.shapes import shape_for
 from neurontools.hardware.instances import lookup
-from tests.device_model.hosts import forward, host, server
+from tests.device_model.hosts import forward, host, server, workload_of
 
 LENGTHS: dict[str, Any] = {"prompt": {"mean": 100}, "output": {"mean": 10}}
 
@@ -37,7 +39,8 @@ def question(
     data_type: str = "bf16",
     instance: str = "inf2.48xlarge",
 ) -> Question:
-    return Question(shape_for(model), lookup(instance), DATA_TYPES[data_type], degree, batch, context, prompt)
+    shape = CNNS[model] if model in CNNS else shape_for(model)
+    return Question(shape, lookup(instance), DATA_TYPES[data_type], degree, batch, context, prompt)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,48 @@ def test_a_simulated_load_takes_what_the_plan_says(instance: str, model: str, de
     assert planned.fits
 
 
+@pytest.mark.parametrize(
+    ("instance", "kind", "model", "degree"),
+    [
+        ("inf2.xlarge", "vision", "resnet50", 1),
+        ("inf2.xlarge", "vision", "vit-base-patch16-224", 2),
+        ("trn2.3xlarge", "vision", "resnet152", 1),
+        ("inf2.48xlarge", "encoder", "bert-large-uncased", 1),
+        ("trn1.32xlarge", "encoder", "roberta-large", 8),
+    ],
+)
+def test_a_simulated_batch_server_has_the_memory_and_the_speed_of_the_plan(
+    instance: str, kind: str, model: str, degree: int
+) -> None:
+    workload: dict[str, Any] = {"kind": kind, "model": model, "tp": degree, "batch": 4}
+    workload["arrivals"] = {"kind": "closed", "users": 16}
+    if kind == "encoder":
+        workload |= {"context": 128, "tokens": {"mean": 128}}
+    loaded = forward(host({"name": "s", "workload": workload}, instance=instance), 4)
+    planned = answer(question(model, degree, 4, 128, 128, instance=instance))
+    bank = loaded.allocations(0).banks[0]
+    assert bank.reserved_bytes + sum(block.size for block in bank.allocations) == planned.memory.needed_bytes
+    before, after = workload_of(loaded, "s"), workload_of(forward(loaded, 4), "s")
+    per_second = (after.completed - before.completed) / 4 * planned.speed.replicas
+    assert per_second == pytest.approx(planned.speed.per_second, rel=0.01)
+
+
+def test_a_convolutional_network_runs_on_one_core_and_several_times() -> None:
+    asked = question("resnet50", 1, batch=64)
+    assert auto_degrees(asked) == (1,)
+    assert speed(asked).replicas == 24
+    with pytest.raises(DegreeError, match="tp = 2: resnet50 is a convolutional network and runs on one NeuronCore"):
+        answer(asked._replace(degree=2))
+
+
+@pytest.mark.parametrize(
+    ("model", "unit"),
+    [("opt-30b", "tokens"), ("roberta-base", "sequences"), ("vit-base-patch16-224", "images"), ("vgg16", "images")],
+)
+def test_speed_counts_what_a_model_does(model: str, unit: str) -> None:
+    assert unit_of(question(model).shape) == unit
+
+
 def test_a_plan_that_does_not_fit_ends_a_simulated_load() -> None:
     asked = question("opt-66b", 12, 16, 2048, 100, instance="inf2.24xlarge")
     planned = memory(asked)
@@ -78,14 +123,14 @@ def test_a_plan_that_does_not_fit_ends_a_simulated_load() -> None:
 
 @settings(max_examples=30)
 @given(
-    st.sampled_from(["opt-30b", "Llama-3-8B", "gpt2", "bert-large-uncased"]),
+    st.sampled_from(["opt-30b", "Llama-3-8B", "gpt2", "bert-large-uncased", "vit-base-patch16-224", "resnet50"]),
     st.sampled_from([1, 2, 8, 24]),
     st.integers(1, 64),
     st.integers(16, 2048),
     st.sampled_from(["fp32", "bf16", "int8"]),
 )
 def test_memory_adds_up_and_more_needs_more(model: str, degree: int, batch: int, context: int, name: str) -> None:
-    asked = question(model, degree, batch, context, 8, name)
+    asked = question(model, 1 if model in CNNS else degree, batch, context, 8, name)
     found = memory(asked)
     assert found.fits is (found.spare_bytes >= 0)
     assert found.needed_bytes == sum(found.per_core.values()) * found.cores_per_bank + (16 << 20)
@@ -123,7 +168,8 @@ def test_trust_names_every_reason_to_doubt() -> None:
     assert doubtful.extrapolated
     assert len(doubtful.reasons) == 6
     assert "NeuronCore-v3" in doubtful.reasons[0]
-    assert trust(question("bert-base-uncased", 1)).reasons == ()
+    assert trust(question("bert-base-uncased", 1, context=128)).reasons == ()
+    assert trust(question("resnet50", 1)).reasons == ()
     assert trust(question("encoder-1b", 2)).extrapolated
 
 

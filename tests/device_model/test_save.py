@@ -63,7 +63,7 @@ BAD = {
     "past": (edited(time_ns=5), "f.json: time goes only forward"),
     "extra signal": (edited(journal=[SIGNAL]), "does not lead to the state that was saved"),
     "signal to nobody": (edited(journal=[SIGNAL | {"pid": 7}]), "f.json: no simulated process has pid 7"),
-    "unknown command": (edited(journal=[SIGNAL | {"command": "x"}]), "Invalid enum value 'x'"),
+    "unknown command": (edited(journal=[SIGNAL | {"command": "x"}]), "Invalid value 'x'"),
     "instance": (edited(instance="inf2.49xlarge"), "unknown instance type 'inf2.49xlarge'"),
     "small instance": (edited(instance="inf1.xlarge", scenario=GOOD["scenario"] | {"processes": [server(tp=8)]}),
                        r"f.json: test: processes\[0\] \(a\): tp = 8 does not fit"),

@@ -48,6 +48,32 @@ tp = 2
 arrivals = { kind = "poisson", per_second = 0.5 }
 prompt = { mean = 96 }
 output = { mean = 256 }
+
+[[faults]]
+fault = "straggler"
+core = 3
+parameters = { factor = 1.5 }
+every = "5m"
+jitter = "10s"
+for = "1m"
+
+[[faults]]
+fault = "leak"
+process = "chat-1"
+when = { metric = "node.running", above = 4 }
+
+[[expect]]
+metric = "cores[3].utilization_percent"
+from = "2m"
+to = "3m"
+at_least = "0.5 x"
+baseline = { metric = "cores[4].utilization_percent" }
+
+[[expect]]
+event = "Failed to allocate"
+kind = "runtime_log"
+by = "10m"
+between = [1, 2]
 """
 
 # Each mistake as a replacement in the good text.
@@ -93,11 +119,74 @@ MISTAKES = {
     "a name used twice": ('name = "batch"', 'name = "chat"'),
     "a description of two lines": ('"two servers"', '"two\\nservers"'),
     "a logical core of three": ("description", "logical_neuroncore_config = 3\ndescription"),
+    "an unknown fault": ('"straggler"', '"stragler"'),
+    "an unknown key of a fault": ("core = 3", "cores = 3"),
+    "an unknown parameter": ("factor =", "factr ="),
+    "a parameter of a fault that has none": ('fault = "straggler"', 'fault = "hang"'),
+    "a parameter out of range": ("factor = 1.5", "factor = 0.5"),
+    "a parameter of another type": ("factor = 1.5", 'factor = "1.5"'),
+    "parameters that are no table": ("parameters = { factor = 1.5 }", "parameters = 1.5"),
+    "another target than the fault takes": ("core = 3", "device = 3"),
+    "two targets": ("core = 3", "core = 3\ndevice = 1"),
+    "a fault without target": ("core = 3\n", ""),
+    "a target of a fault of the node": ('fault = "leak"', 'fault = "driver-missing"'),
+    "a link that is spelled wrongly": ('fault = "leak"\nprocess = "chat-1"', 'fault = "link-down"\nlink = "2:3"'),
+    "a link that there is not": ('fault = "leak"\nprocess = "chat-1"', 'fault = "link-down"\nlink = "2-7"'),
+    "a core that there is not": ("core = 3", "core = 99"),
+    "a fault that the chip has not": ('fault = "leak"\nprocess = "chat-1"', 'fault = "hbm-repairable"\ncore = 1'),
+    "a fault of an unknown process": ('process = "chat-1"', 'process = "chat"'),
+    "a fault without time": ('every = "5m"\njitter = "10s"\n', ""),
+    "a fault with two times": ('every = "5m"', 'every = "5m"\nat = "1m"'),
+    "jitter without every": ('every = "5m"', 'at = "5m"'),
+    "more jitter than time": ('jitter = "10s"', 'jitter = "10m"'),
+    "a rate that is none": ('every = "5m"\njitter = "10s"', 'rate = "often"'),
+    "a rate that is too high": ('every = "5m"\njitter = "10s"', 'rate = "1000/s"'),
+    "a duration for what happens in an instant": (
+        'fault = "leak"\nprocess = "chat-1"',
+        'fault = "crash"\nprocess = "chat-1"\nfor = "1m"',
+    ),
+    "a metric that is watched and unknown": ("node.running", "node.runing"),
+    "a metric that is watched and no number": ("node.running", "processes[chat-1].tag"),
+    "a metric of an unknown process": ("node.running", "processes[chad-1].pid"),
+    "a limit that is missing": (", above = 4", ""),
+    "two limits": ("above = 4", "above = 4, below = 3"),
+    "an unknown key of when": ("above = 4", "over = 4"),
+    "an unknown key of an expectation": ('by = "10m"', 'til = "10m"'),
+    "an unknown key of a baseline": ("baseline = { metric", "baseline = { form = '1m', metric"),
+    "an unknown metric": ("cores[3].utilization_percent", "cores[3].utilisation_percent"),
+    "a metric and an event": ('by = "10m"', 'by = "10m"\nmetric = "node.running"'),
+    "neither metric nor event": ('event = "Failed to allocate"\n', ""),
+    "an expectation without time": ('by = "10m"\n', ""),
+    "an expectation with two times": ('by = "10m"', 'by = "10m"\nat = "5m"'),
+    "from without to": ('to = "3m"\n', ""),
+    "from after to": ('from = "2m"', 'from = "4m"'),
+    "an event at an instant": ('by = "10m"', 'at = "10m"'),
+    "a kind of event that there is not": ('"runtime_log"', '"run_log"'),
+    "a kind of a metric": ('from = "2m"', 'kind = "kernel_log"\nfrom = "2m"'),
+    "a comparison that is missing": ('at_least = "0.5 x"\nbaseline = { metric = "cores[4].utilization_percent" }', ""),
+    "two comparisons": (
+        'at_least = "0.5 x"\nbaseline = { metric = "cores[4].utilization_percent" }',
+        "above = 1\nbelow = 9",
+    ),
+    "a multiple without baseline": ('baseline = { metric = "cores[4].utilization_percent" }', ""),
+    "a baseline without multiple": ('at_least = "0.5 x"', "above = 5"),
+    "a baseline of an event": ("between = [1, 2]", 'at_least = "2 x"\nbaseline = { from = "0s", to = "1m" }'),
+    "a baseline that is the same": ('{ metric = "cores[4].utilization_percent" }', "{}"),
+    "a baseline that is no number": ("cores[4].utilization_percent", "devices[0].reset_state"),
+    "a multiple that is none": ('"0.5 x"', '"half"'),
+    "limits in the wrong order": ("[1, 2]", "[2, 1]"),
+    "limits that are three": ("[1, 2]", "[1, 2, 3]"),
+    "a text for a number of events": ("between = [1, 2]", 'equals = "one"'),
+    "a text that is more than a number": (
+        'at_least = "0.5 x"\nbaseline = { metric = "cores[4].utilization_percent" }',
+        'equals = "high"',
+    ),
+    "an array that is compared": ("between = [1, 2]", "equals = [1]"),
     "a syntax error": ("tp = 8", "tp = = 8"),
     "a key written twice": ("tp = 8", "tp = 8\ntp = 8"),
     "too many cores": ("replicas = 2", "replicas = 3"),
     "a degree that is not possible": ("tp = 8", "tp = 7"),
-    "a first core beyond the last": ("replicas = 2", "first_core = 20"),
+    "a first core beyond the last": ("replicas = 2", "replicas = 2\nfirst_core = 20"),
     "logical cores that the chip has not": ("description", "logical_neuroncore_config = 2\ndescription"),
 }
 

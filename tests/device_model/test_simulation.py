@@ -12,6 +12,7 @@ from device_model.scenario import NamedScenario, ScenarioError, from_document, l
 from device_model.simulation import NS, PAST_KEPT_NS, PAST_STEP_NS, CommandError, Simulation
 from neurontools.hardware.instances import INSTANCES
 from neurontools.schema.document import encode
+from neurontools.units import parse_duration_ns
 from tests.device_model.hosts import (
     AGES_NS,
     CLOSED,
@@ -174,7 +175,7 @@ def runs_for_two_minutes(scenario: str, instance: str) -> bool:
     except ScenarioError as error:
         assert scenario in str(error)
         return False
-    types = {process.workload.data_type for process in named.scenario.processes} or {"bf16"}
+    types = {getattr(process.workload, "data_type", "bf16") for process in named.scenario.processes} or {"bf16"}
     start, snapshots = model.snapshot(), []
     for seconds in (3, 37, 80):
         snapshots.append(forward(model, seconds).snapshot())
@@ -185,12 +186,18 @@ def runs_for_two_minutes(scenario: str, instance: str) -> bool:
     return True
 
 
+ENDING_WITHIN_20_S = {"opt-66b-out-of-memory": 1}
+"""Scenario -> processes whose early end is what it shows."""
+
+
 @pytest.mark.parametrize("scenario", sorted(shipped()))
 def test_every_shipped_scenario_runs_where_it_is_at_home(scenario: str) -> None:
     model = forward(Simulation(load(scenario)), 20)
     check_sums(model)
     named = load(scenario).scenario
-    assert len(model.snapshot().processes or ()) == sum(process.replicas for process in named.processes)
+    begun = [process for process in named.processes if parse_duration_ns(process.start) <= 20 * NS]
+    expected = sum(process.replicas for process in begun) - ENDING_WITHIN_20_S.get(scenario, 0)
+    assert len(model.snapshot().processes or ()) == expected
 
 
 @pytest.mark.slow

@@ -211,7 +211,7 @@ _COUNTERS: dict[type[Struct], tuple[str, ...]] = {
     Process: ("vcpu_user_ns", "vcpu_system_ns"),
     Workload: (
         *("submitted", "completed", "rejected", "failed", "timed_out", "cancelled"),
-        *("prompt_tokens", "generated_tokens"),
+        *("preempted", "prompt_tokens", "generated_tokens"),
     ),
     Host: ("context_switches",),
     EngineTimes: EngineTimes.__struct_fields__,

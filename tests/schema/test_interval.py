@@ -53,7 +53,11 @@ def _records(interval: Interval) -> Iterator[tuple[str, Struct, tuple[str, ...]]
     for process in interval.processes:
         yield f"process {process.pid}", process, ("executions", "errors", "vcpu_user_ns", "vcpu_system_ns")
         if process.workload is not None:
-            yield f"workload {process.pid}", process.workload, ("requests", "prompt_tokens", "generated_tokens")
+            yield (
+                f"workload {process.pid}",
+                process.workload,
+                ("requests", "preempted", "prompt_tokens", "generated_tokens"),
+            )
         for name in ("latency_total", "latency_device"):
             yield f"{name} {process.pid}", getattr(process, name) or Histogram(), ("count",)
     if interval.host is not None:

@@ -6,7 +6,8 @@ import math
 from typing import NamedTuple
 
 from device_model.runtime.execution import StepWork
-from device_model.workloads.cost.engines import ACTIVATION_BYTES, PARTITIONS, engine_seconds
+from device_model.workloads.cost.collectives import traffic_of
+from device_model.workloads.cost.engines import ACTIVATION_BYTES, PARTITIONS, Reduction, engine_seconds
 from device_model.workloads.cost.rates import CoreRates
 from device_model.workloads.cost.steps import CostConstants, StepCost, TermSeconds
 from device_model.workloads.models.cnns import IMAGE_SIDE, CnnShape
@@ -83,5 +84,6 @@ def cnn_step(
         flops=2 * batch * shape.multiplications,
         hbm_read_bytes=math.ceil(weights * weight_bytes_per_parameter) + batch * 3 * IMAGE_SIDE**2 * ACTIVATION_BYTES,
         hbm_written_bytes=batch * shape.body[-1].outputs * ACTIVATION_BYTES,
+        traffic=traffic_of(rates, 1, Reduction(0, 0)),
     )
     return StepCost(work, parts.parts, parts.bound)

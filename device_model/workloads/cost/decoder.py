@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
+from device_model.runtime.execution import StepWork
 from device_model.workloads.cost.collectives import all_reduce_seconds, traffic_of
 from device_model.workloads.cost.engines import (
     ACTIVATION_BYTES,
@@ -122,18 +124,28 @@ def prefill_terms(
     """The ideal parts of one prefill; ValueError for a count below one or devices without a link."""
     check_counts(rates, tp, devices, batch, prompt_tokens)
     bucket = context_bucket(prompt_tokens)
-    tokens = batch * bucket
+    work = Work(shape, tp, batch, bucket, bucket, weight_bytes_per_parameter, kv_bytes_per_element)
+    return _prompt_terms(work, rates, devices)
+
+
+def _prompt_terms(work: Work, rates: CoreRates, devices: int) -> StepTerms:
+    """The ideal parts of computing tokens of prompts, which attend to positions of their own prompt."""
+    shape, tp = work.shape, work.tp
     return StepTerms(
         chip=rates.chip,
-        weights=streamed_bytes_per_core(shape, tp, weight_bytes_per_parameter) / rates.hbm_bytes_per_s,
-        compute=2 * shape.multiplied_parameters * tokens / (tp * rates.peak_flops),
-        widening=engine_seconds(widened_weights(shape, tp, weight_bytes_per_parameter), rates.vector_flops),
-        attention=score_elements(shape, tp, batch, bucket, bucket) * SCORE_BYTES / rates.hbm_bytes_per_s,
-        link=all_reduce_seconds(rates, devices, all_reduces(shape, tp, tokens, kv_bytes_per_element)),
-        vector=engine_seconds(replicated_elements(shape, tokens), rates.vector_flops),
+        weights=streamed_bytes_per_core(shape, tp, work.weight_bytes) / rates.hbm_bytes_per_s,
+        compute=2 * shape.multiplied_parameters * work.tokens / (tp * rates.peak_flops),
+        widening=engine_seconds(widened_weights(shape, tp, work.weight_bytes), rates.vector_flops),
+        attention=_score_bytes(work) / rates.hbm_bytes_per_s,
+        link=all_reduce_seconds(rates, devices, all_reduces(shape, tp, work.tokens, work.element_bytes)),
+        vector=engine_seconds(replicated_elements(shape, work.tokens), rates.vector_flops),
         layers=shape.layers,
         positions=0,
     )
+
+
+def _score_bytes(work: Work) -> int:
+    return score_elements(work.shape, work.tp, work.batch, work.queries, work.keys) * SCORE_BYTES
 
 
 def prefill_seconds(terms: StepTerms, constants: CostConstants) -> TermSeconds:
@@ -194,16 +206,115 @@ def prefill(
     The attention scores go to HBM and back once (assumed). Predicts a time to first token to about 30-40 % only.
     ValueError for a count below one or devices without a link.
     """
-    terms = prefill_terms(
-        shape, rates, tp, devices, batch, prompt_tokens, weight_bytes_per_parameter, kv_bytes_per_element
-    )
+    check_counts(rates, tp, devices, batch, prompt_tokens)
     bucket = context_bucket(prompt_tokens)
-    scores = score_elements(shape, tp, batch, bucket, bucket) * SCORE_BYTES
-    read = streamed_bytes_per_core(shape, tp, weight_bytes_per_parameter) + scores
-    written = kv_bytes_per_core(shape, tp, batch, bucket, kv_bytes_per_element) + scores
     work = Work(shape, tp, batch, bucket, bucket, weight_bytes_per_parameter, kv_bytes_per_element)
-    traffic = traffic_of(rates, devices, all_reduces(shape, tp, batch * bucket, kv_bytes_per_element))
-    return step_cost(work, rates, constants, prefill_seconds(terms, constants), read, written, traffic)
+    return step_cost(work, rates, constants, *_prompt_costs(work, rates, constants, devices))
+
+
+class Chunk(NamedTuple):
+    """`tokens` of prompts that one step computes; each attends to `keys` positions, those of the chunk among them.
+
+    Both are what the graph was compiled for, so padding is included.
+    """
+
+    tokens: int
+    keys: int
+
+
+def mixed_step(
+    shape: ModelShape,
+    rates: CoreRates,
+    constants: CostConstants,
+    tp: int,
+    devices: int,
+    batch: int,
+    context: int,
+    chunk: Chunk,
+    weight_bytes_per_parameter: float,
+    kv_bytes_per_element: int = ACTIVATION_BYTES,
+) -> StepCost:
+    """One token for each of `batch` sequences, as in decode_step, and a chunk of prompts, in one step.
+
+    Weights are streamed and the layers' latency is paid once. Compute, attention, collectives and vector work are the
+    sums of both parts, each at the rate fitted to it, and a prefill's fixed part is paid by every chunk. No published
+    run mixes the two, so all of this is assumed. Without a chunk (of no tokens) it is a decode step; without sequences
+    a chunk of a whole bucket that attends to itself is the prefill of a prompt.
+    ValueError for a count below one, fewer keys than tokens in the chunk, or devices without a link.
+    """
+    sizes = (weight_bytes_per_parameter, kv_bytes_per_element)
+    if not chunk.tokens:
+        return decode_step(shape, rates, constants, tp, devices, batch, context, *sizes)
+    check_counts(rates, tp, devices, batch or 1, chunk.tokens)
+    if chunk.keys < chunk.tokens:
+        raise ValueError(f"a chunk of {chunk.tokens} tokens attends to at least as many, not to {chunk.keys}")
+    prompts = Work(shape, tp, 1, chunk.tokens, chunk.keys, *sizes)
+    parts, read, written, traffic = _prompt_costs(prompts, rates, constants, devices)
+    if not batch:
+        return step_cost(prompts, rates, constants, parts, read, written, traffic)
+    sequences = Work(shape, tp, batch, 1, context_bucket(context), *sizes)
+    reduction = all_reduces(shape, tp, batch + chunk.tokens, kv_bytes_per_element)
+    terms = decode_terms(shape, rates, tp, devices, batch, context, *sizes)
+    link = all_reduce_seconds(rates, devices, reduction) - terms.link
+    parts = _sum_of_parts(decode_seconds(terms, constants), parts._replace(link=link))
+    read += kv_bytes_per_core(shape, tp, batch, sequences.keys, kv_bytes_per_element)
+    written += kv_bytes_per_core(shape, tp, batch, 1, kv_bytes_per_element)
+    bytes_moved = (read, written, traffic_of(rates, devices, reduction))
+    cost, decode = (step_cost(work, rates, constants, parts, *bytes_moved) for work in (prompts, sequences))
+    spared = _counted_twice(prompts, sequences, rates, constants)
+    return cost._replace(work=_sum_of_engines(cost.work, decode.work, spared))
+
+
+def _prompt_costs(
+    work: Work, rates: CoreRates, constants: CostConstants, devices: int
+) -> tuple[TermSeconds, int, int, tuple[int, ...]]:
+    """Of computing tokens of prompts: the parts of its time, the bytes read and written, and the traffic.
+
+    Keys and values of tokens that were computed before are read from the cache.
+    """
+    shape, tp = work.shape, work.tp
+    parts = prefill_seconds(_prompt_terms(work, rates, devices), constants)
+    earlier = kv_bytes_per_core(shape, tp, work.batch, work.keys - work.queries, work.element_bytes)
+    attention = parts.attention + earlier / rates.hbm_bytes_per_s / constants.kv_efficiency
+    read = streamed_bytes_per_core(shape, tp, work.weight_bytes) + _score_bytes(work) + earlier
+    written = kv_bytes_per_core(shape, tp, work.batch, work.queries, work.element_bytes) + _score_bytes(work)
+    traffic = traffic_of(rates, devices, all_reduces(shape, tp, work.tokens, work.element_bytes))
+    return parts._replace(attention=attention), read, written, traffic
+
+
+def _sum_of_parts(decode: TermSeconds, prompts: TermSeconds) -> TermSeconds:
+    """The parts of a step that does both; weights, their widening and the latency serve both."""
+    return TermSeconds(
+        weights=prompts.weights,
+        compute=decode.compute + prompts.compute,
+        widening=prompts.widening,
+        attention=decode.attention + prompts.attention,
+        link=decode.link + prompts.link,
+        vector=decode.vector + prompts.vector,
+        latency=prompts.latency,
+    )
+
+
+def _counted_twice(prompts: Work, sequences: Work, rates: CoreRates, constants: CostConstants) -> tuple[int, int]:
+    """Nanoseconds of the tensor and the vector engine for the weights that both parts count but the step needs once."""
+    shape, tp, share = prompts.shape, prompts.tp, constants.engine_share(rates.chip)
+    rows = [max(tokens, PARTITIONS) for tokens in (prompts.tokens, sequences.tokens, prompts.tokens + sequences.tokens)]
+    dense = 2 * shape.multiplied_parameters * (rows[0] + rows[1] - rows[2]) / tp
+    widened = widened_weights(shape, tp, prompts.weight_bytes)
+    vector = engine_seconds(widened, rates.vector_flops * constants.vector_efficiency * share)
+    return int(engine_seconds(dense, rates.peak_flops * share) * 1e9), int(vector * 1e9)
+
+
+def _sum_of_engines(prompts: StepWork, decode: StepWork, spared: tuple[int, int]) -> StepWork:
+    """What the engines do in a step of both parts, of which each says all but its engines and FLOPs alike."""
+    longest = prompts.duration_ns
+    return prompts._replace(
+        tensor_ns=max(0, min(prompts.tensor_ns + decode.tensor_ns - spared[0], longest)),
+        vector_ns=max(0, min(prompts.vector_ns + decode.vector_ns - spared[1], longest)),
+        scalar_ns=min(prompts.scalar_ns + decode.scalar_ns, longest),
+        gpsimd_ns=min(prompts.gpsimd_ns + decode.gpsimd_ns, longest),
+        flops=prompts.flops + decode.flops,
+    )
 
 
 def check_counts(rates: CoreRates, tp: int, devices: int, batch: int, tokens: int) -> None:

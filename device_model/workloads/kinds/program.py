@@ -13,6 +13,9 @@ from device_model.workloads.spec import Part
 from neurontools.hardware.chips import Chip
 from neurontools.schema.snapshot import Workload
 
+SMALLEST_GRAPH_BYTES = 4096
+"""Constants of a compiled graph without weights: of collectives alone, or there for its tensors only (assumed)."""
+
 
 class SpecError(ValueError):
     """A workload that this chip or host cannot run; `key` is the key of its table that says so."""
@@ -37,7 +40,10 @@ class Account(NamedTuple):
 class Program(Protocol):
     """A workload in its process. It acts only through the runtime, and only when events tell it to."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+        ...
 
     def begin(self, time_ns: int) -> None:
         """Its process has started."""
@@ -67,9 +73,13 @@ class WorkloadSpec(Part, ABC):
         """Raises SpecError for what the chip cannot run."""
 
     def teams(self, node: Node, cores: tuple[Core, ...]) -> tuple[Team, ...]:
-        """How the process's cores work together: all in lockstep, unless a kind says otherwise."""
+        """How the process's cores work together: all in lockstep, unless a kind says otherwise.
+
+        Raises SpecError for cores that cannot be divided as the table says.
+        """
         devices = tuple(sorted({core.device for core in cores}))
-        algorithms = all_reduce_algorithms(node.links.neighbours, devices, len(devices) * node.chip.cores)
+        ranks = len(cores) // node.logical_neuroncore_config
+        algorithms = all_reduce_algorithms(node.links.neighbours, devices, ranks, node.chip.name)
         return (Team(cores, tuple(algorithm.pattern for algorithm in algorithms)),)
 
     @abstractmethod

@@ -6,7 +6,10 @@ from device_model.__main__ import main
 from device_model.commands.options import parse
 from tests.conftest import Golden
 
-VERBS = ("run", "start", "restore", "status", "stop", "advance", "save", "scenarios", "check")
+VERBS = (
+    *("run", "start", "restore", "status", "explain", "stop", "advance", "inject", "heal", "faults"),
+    *("save", "scenarios", "check", "plan"),
+)
 
 WRONG: tuple[list[str], ...] = (
     [],
@@ -25,6 +28,9 @@ WRONG: tuple[list[str], ...] = (
     ["start", "--seed", "-3"],
     ["start", "--seed", "9" * 5000],
     ["start", "--instance"],
+    ["explain"],
+    ["explain", "--core", "nc3"],
+    ["explain", "--core", "-1"],
     ["advance"],
     ["advance", "1 hour"],
     ["advance", "90"],

@@ -8,6 +8,7 @@ import pytest
 
 from device_model.commands.failure import Failure
 from device_model.commands.plan import add_arguments, plan
+from device_model.workloads.calibration.rows import load_rows
 
 
 def run(*words: str) -> int:
@@ -45,6 +46,48 @@ def test_an_encoder_is_planned_in_sequences(capsys: pytest.CaptureFixture[str]) 
     assert "–" in out
 
 
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("resnet50", "resnet50: 25.6 million parameters, 54 layers, on inf2.xlarge; images of 224 × 224\n"),
+        ("google/vit-base-patch16-224", "12 layers, on inf2.xlarge; images of 197 tokens\n"),
+        ("bert-large-uncased", "335.1 million parameters, 24 layers, on inf2.xlarge; sequences of 128 tokens\n"),
+    ],
+)
+def test_what_is_no_language_model_is_planned_in_its_own_unit(
+    model: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--model", model, "--instance", "inf2.xlarge", "--batch", "4", "--context", "128")
+    assert run(*arguments) == 0
+    out = capsys.readouterr().out
+    unit = "sequences" if "sequences" in words else "images"
+    assert words in out
+    assert f"Per s: {unit} of all replicas" in out
+    assert "Step ms: one batch.\n" in out
+    assert "first token" not in out
+    assert max(map(len, out.splitlines())) <= 160
+    assert run(*arguments, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["model"]["unit"] == unit
+    assert found["plan"][0]["first_token_ms"] is None
+    assert found["plan"][0]["trust"]["standing"] == "calibrated"
+
+
+def test_a_published_run_of_a_convolutional_network_is_planned_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = (row for row in load_rows() if (row.model, row.batch) == ("resnet50", 8))
+    assert run("--model", row.model, "--instance", row.instance, "--batch", str(row.batch), "--json") == 0
+    (planned,) = json.loads(capsys.readouterr().out)["plan"]
+    assert (planned["tp"], planned["replicas"]) == (1, row.replicas)
+    assert planned["per_second"] == pytest.approx(row.throughput, rel=planned["trust"]["leave_one_model_out"]["p90"])
+
+
+def test_a_family_that_is_not_supported_gets_those_that_are(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"model_type": "resnet", "hidden_sizes": [256]}))
+    with pytest.raises(Failure, match=r"model_type: expected one of llama, mistral, .*, vit, deit, found 'resnet'"):
+        run("--model", str(path))
+
+
 def test_a_config_file_is_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.json"
     document = {"model_type": "gpt2", "n_layer": 12, "n_embd": 768, "n_head": 12, "vocab_size": 50257, "n_ctx": 1024}
@@ -71,6 +114,11 @@ def test_the_talk_is_a_table_and_json(capsys: pytest.CaptureFixture[str]) -> Non
     [
         ((), "plan needs --model NAME or --talk"),
         (("--model", "opt-67b"), "no model is called 'opt-67b'; did you mean"),
+        (("--model", "resnet5"), "no model is called 'resnet5'; did you mean 'resnet50'?"),
+        (
+            ("--model", "resnet50", "--tp", "2"),
+            "tp = 2: resnet50 is a convolutional network and runs on one NeuronCore",
+        ),
         (("--model", "opt-13b", "--tp", "7"), "expected one of 1, 2, 4, 6, 8"),
         (("--model", "opt-13b", "--instance", "inf3.xlarge"), "unknown instance type 'inf3.xlarge'"),
         (("--model", "opt-13b", "--instance", "trn2.48xlarge", "--dtype", "int8"), "expected one of fp32, bf16"),

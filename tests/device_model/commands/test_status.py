@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from device_model.__main__ import main
-from device_model.commands.status import _progress
-from neurontools.schema.totals import Totals
+from device_model.commands.status import _progress, _rate
+from neurontools.schema.interval import DeviceInterval, Interval, ProcessInterval, WorkloadInterval
+from neurontools.schema.snapshot import Head, Origin
 from neurontools.units import GIB
 from tests.conftest import Golden
 from tests.device_model.daemons import call, running, short_directory, socket_in
@@ -42,9 +44,10 @@ def test_status_from_the_first_instant_on(model: Path, capsys: pytest.CaptureFix
         r" +\d+ tokens/s   memory +\d.* of 384 GiB   busiest core nc\d .* running, \d+ queued", progress
     )
     # Every column of figures ends where its heading ends.
-    for name in ("PID", "MEMORY", "TOKENS/S", "RUNNING", "QUEUED"):
+    for name in ("PID", "MEMORY", "RATE", "RUNNING", "QUEUED"):
         end = heading.index(name) + len(name)
         assert [(line[end - 1].isspace(), line[end]) for line in (batch, chat)] == [(False, " ")] * 2
+    assert all(re.search(r"iB +\d+\.\d tok/s +\d", line) for line in (batch, chat))
 
 
 def test_status_as_json_is_one_document(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +68,53 @@ def test_following_a_model_that_stands_still_says_how_to_move_it(
 
 @pytest.mark.parametrize(("capacity_gib", "text"), [(384, "384 GiB"), (1536, "1.50 TiB"), (2304, "2.25 TiB")])
 def test_the_capacity_is_not_rounded_to_another_number(capacity_gib: int, text: str) -> None:
-    assert f"0 B of {text}   busiest" in _progress(Totals(memory_used_bytes=0, memory_total_bytes=capacity_gib * GIB))
+    device = DeviceInterval(device=0, memory_used_bytes=0, memory_total_bytes=capacity_gib * GIB)
+    assert f"0 B of {text}   busiest" in _progress(interval_of(devices=(device,)))
+
+
+def interval_of(*workloads: WorkloadInterval, devices: tuple[DeviceInterval, ...] = ()) -> Interval:
+    """A second with a process for each workload."""
+    head = Head(time_ns=10**9, boot_id="b", origin=Origin(kind="model", simulated=True))
+    processes = tuple(ProcessInterval(pid=i, started_ns=0, workload=work) for i, work in enumerate(workloads))
+    return Interval(head=head, duration_ns=10**9, devices=devices, processes=processes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rates", "cell"),
+    [
+        ("llm", {"generated_tokens_per_s": 179.81, "requests_per_s": 1.5}, "179.8 tok/s"),
+        ("llm", {"generated_tokens_per_s": 0.0}, "0.0 tok/s"),
+        ("encoder", {"generated_tokens_per_s": 0.0, "requests_per_s": 412.0}, "412.0 req/s"),
+        ("vision", {"requests_per_s": 12345.6}, "12,345.6 req/s"),
+        ("custom-operator", {"requests_per_s": 3.04}, "3.0 req/s"),
+        ("collectives", {"requests_per_s": 41.0}, "41.0 coll/s"),
+        ("training", {"requests_per_s": 0.0787}, "0.079 steps/s"),
+        ("training", {}, "–"),
+        ("idle", {"requests_per_s": 0.0}, "–"),
+        ("a-later-kind", {"requests_per_s": 1.0}, "1.0 req/s"),
+    ],
+)
+def test_a_rate_is_in_the_unit_of_its_kind(kind: str, rates: dict[str, Any], cell: str) -> None:
+    assert _rate(ProcessInterval(pid=1, started_ns=0, workload=WorkloadInterval(kind=kind, **rates))) == cell
+
+
+ENCODER = WorkloadInterval(kind="encoder", generated_tokens_per_s=0.0, requests_per_s=400.0)
+TRAINING = WorkloadInterval(kind="training", generated_tokens_per_s=0.0, requests_per_s=0.25)
+LLM = WorkloadInterval(kind="llm", generated_tokens_per_s=1234.0, requests_per_s=9.0)
+
+
+@pytest.mark.parametrize(
+    ("workloads", "text"),
+    [
+        ((LLM, ENCODER, LLM), "  2,468 tokens/s   "),
+        ((ENCODER, TRAINING, ENCODER), "  800 requests/s   "),
+        ((TRAINING,), "    0.25 steps/s   "),
+        ((WorkloadInterval(kind="idle"),), "      – tokens/s   "),
+        ((), "      – tokens/s   "),
+    ],
+)
+def test_a_line_adds_up_what_is_alike(workloads: tuple[WorkloadInterval, ...], text: str) -> None:
+    assert _progress(interval_of(*workloads)).startswith(f"{text}memory ")
 
 
 def test_a_running_model_that_kept_no_past_is_looked_at_twice(

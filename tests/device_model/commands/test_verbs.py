@@ -237,37 +237,6 @@ def test_a_terminal_without_the_characters_gets_others(model: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-SMALL = """
-description = "a model in too few cores"
-instance = "inf2.xlarge"
-[[processes]]
-name = "big"
-command = "serve"
-[processes.workload]
-kind = "llm"
-model = "opt-66b"
-tp = 2
-arrivals = { kind = "closed", users = 1 }
-prompt = { mean = 96 }
-output = { mean = 256 }
-"""
-
-
-def test_check_says_what_will_not_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "small.toml"
-    path.write_text(SMALL)
-    assert main(["check", str(path)]) == 0
-    out, err = capsys.readouterr()
-    assert out == f"{path}: fine on inf2.xlarge, 1 process\n"
-    assert err.startswith("neuron-model: note: serve ends ")
-    assert err.endswith("s after the start: exit status 1 (NRT_RESOURCE)\n")
-
-
-def test_check_is_quiet_about_what_is_fine(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "opt-30b"]) == 0
-    assert capsys.readouterr() == ("opt-30b: fine on inf2.48xlarge, 3 processes\n", "")
-
-
 def test_a_file_to_read_that_is_not_there_gets_no_advice_for_writing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,7 @@
 """Meters: straight lines in whole numbers, the same whoever reads them and however a run is cut."""
 
+from itertools import pairwise
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -109,3 +111,30 @@ def test_two_runs_at_one_time_are_refused() -> None:
     meter.start(Run(0, 10, 1, (1,)))
     with pytest.raises(RuntimeError, match="under way"):
         meter.start(Run(0, 10, 1, (1,)))
+
+
+@given(runs, st.integers(0, 500))
+def test_short_runs_are_remembered_together_and_nothing_of_them_is_lost(plan: Plan, grain_ns: int) -> None:
+    apart, _ = played(plan)
+    together = Meter(WIDTH, KEEP_NS, grain_ns)
+    for stretch in apart.stretches():
+        together.start(
+            Run(
+                stretch.start_ns,
+                stretch.step_ns,
+                -(-(stretch.end_ns - stretch.start_ns) // stretch.step_ns),
+                stretch.per_step,
+            )
+        )
+        together.finish(stretch.end_ns)
+    found = together.stretches()
+    assert all(a.end_ns <= b.start_ns for a, b in pairwise(found))
+    assert all(b.end_ns - a.start_ns > grain_ns for a, b in pairwise(found))
+    assert amounts(found) == pytest.approx(amounts(apart.stretches()), abs=len(plan))
+
+
+def amounts(stretches: list[Stretch]) -> list[float]:
+    return [
+        sum(stretch.per_step[i] * (stretch.end_ns - stretch.start_ns) // stretch.step_ns for stretch in stretches)
+        for i in range(WIDTH)
+    ]

@@ -53,3 +53,20 @@ def test_events_are_counted_with_their_last_increment() -> None:
     core.count("resource_error", 3)
     core.count("reset_req_count")
     assert core.tallies == {"resource_error": Tally(4, 3), "reset_req_count": Tally(1, 1)}
+
+
+def test_what_impairs_a_core_comes_and_goes_by_its_cause() -> None:
+    core = Core(0, 0, 0, 0)
+    assert (core.slowness, core.impaired) == (1.0, False)
+    core.slowed_by |= {1: 2.0, 2: 1.5}
+    assert (core.slowness, core.impaired) == (3.0, True)
+    del core.slowed_by[1]
+    assert (core.slowness, core.impaired) == (1.5, True)
+    core.slowed_by.clear()
+    core.hung_by.add(3)
+    assert core.impaired
+    core.hung_by.clear()
+    core.failing_by[4] = 1203
+    assert core.impaired
+    core.failing_by.clear()
+    assert not core.impaired

@@ -29,3 +29,13 @@ def test_what_is_under_way_counts_by_its_share_of_time() -> None:
     group = host.begin_work(tuple(host.cores[:4]), (HALF,), BOOT_NS)
     end = work(group, BOOT_NS, 100, 2, traffic=1000)
     assert host.links.sent_bytes(end)[0, 1] == 1000
+
+
+def test_a_link_is_as_slow_as_its_worst_cause_in_both_directions() -> None:
+    links = node().links
+    assert links.speed((0, 1)) == 1.0
+    links.slowed_by[frozenset((0, 1))] = {1: 0.5, 2: 0.25}
+    assert links.speed((0, 1)) == links.speed((1, 0)) == 0.25
+    assert links.speed((1, 2)) == 1.0
+    links.slowed_by[frozenset((0, 1))][3] = 0.0
+    assert links.speed((1, 0)) == 0.0

@@ -14,11 +14,22 @@ from neurontools.schema.document import decode
 from neurontools.schema.snapshot import Snapshot
 from neurontools.wire import WireError
 
-ARGUMENTS = ("age_ns", "since", "device", "pid", "number")
+ARGUMENTS = (
+    *("age_ns", "since", "device", "core", "pid", "number"),
+    *("fault", "target", "parameters", "for_ns", "what"),
+)
 
 numbers = st.sampled_from([0, 1, -1, MAX_NS, MAX_NS + 1, 10**400, 2**63, 1.0, float("inf"), float("nan")])
 scalars = st.none() | st.booleans() | numbers | st.floats() | st.text(max_size=5)
-values = scalars | st.integers(0, 5000) | st.lists(scalars, max_size=2)
+names = st.sampled_from(["straggler", "crash", "device-reset", "driver-old", "link-down", "all", "x"])
+words = st.sampled_from(["core", "device", "link", "process", "factor", "signal", "seconds", "fails", "version"])
+values = (
+    scalars
+    | names
+    | st.integers(0, 5000)
+    | st.lists(scalars, max_size=2)
+    | st.dictionaries(words, scalars | st.lists(scalars, max_size=2), max_size=2)
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +80,53 @@ def test_there_is_no_device_beyond_the_last(model: Simulation) -> None:
     assert caught.value.kind == "not_found"
 
 
+def test_there_is_no_core_beyond_the_last(model: Simulation) -> None:
+    assert json.loads(CALLS["explain"](model, {"core": 23}))["core"] == 23
+    with pytest.raises(WireError, match=r"there is no NeuronCore 24, inf2\.48xlarge has 0 to 23") as caught:
+        CALLS["explain"](model, {"core": 24})
+    assert caught.value.kind == "not_found"
+
+
 def test_a_snapshot_is_a_document_of_the_schema(model: Simulation) -> None:
     snapshot = decode(Snapshot, CALLS["snapshot"](model, {}))
     assert snapshot.head.origin.simulated
     assert len(snapshot.devices) == 12
+
+
+def test_a_fault_is_injected_listed_and_healed() -> None:
+    model = Simulation(load("idle"))
+    args: dict[str, Any] = {"fault": "straggler", "target": {"core": 3}, "parameters": {"factor": 3}, "for_ns": 10**9}
+    assert json.loads(CALLS["inject"](model, args)) == {"id": 1}
+    listed = json.loads(CALLS["faults"](model, {}))
+    assert listed == {
+        "time_ns": model.now_ns,
+        "active": [
+            {
+                "id": 1,
+                "fault": "straggler",
+                "target": "core 3",
+                "parameters": {"factor": 3},
+                "since_ns": model.now_ns,
+                "until_ns": model.now_ns + 10**9,
+            }
+        ],
+    }
+    assert json.loads(CALLS["heal"](model, {"what": 1})) == {"healed": [1]}
+    assert json.loads(CALLS["faults"](model, {}))["active"] == []
+
+
+@pytest.mark.parametrize(
+    ("call", "args", "kind", "message"),
+    [
+        ("inject", {}, "bad_request", "expected fault, a name, and target and parameters, objects"),
+        ("inject", {"fault": "x", "target": []}, "bad_request", "expected fault, a name"),
+        ("inject", {"fault": "hang", "target": {"core": 0}, "for_ns": -1}, "bad_request", "for_ns: expected a whole"),
+        ("inject", {"fault": "hang"}, "refused", "hang takes --core N, found no target"),
+        ("heal", {}, "bad_request", "what: expected a whole number"),
+        ("heal", {"what": 1}, "refused", "no fault 1 is active; none is"),
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused(call: str, args: dict[str, Any], kind: str, message: str) -> None:
+    with pytest.raises(WireError, match=message) as caught:
+        CALLS[call](Simulation(load("idle")), args)
+    assert caught.value.kind == kind

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from device_model.workloads.calibration.constants import constants_for
 from device_model.workloads.cost import decoder as cost
-from device_model.workloads.cost.decoder import CoreRates, StepCost, decode_step, prefill, rates_for
+from device_model.workloads.cost.decoder import Chunk, CoreRates, StepCost, decode_step, mixed_step, prefill, rates_for
 from device_model.workloads.cost.encoder import encoder_step
 from device_model.workloads.cost.engines import heads_per_core
 from device_model.workloads.models.families import llama
@@ -185,3 +185,67 @@ def test_a_prefill_computes_the_padding_of_its_bucket_too() -> None:
     shape = llama("small", 4, 512, 8, 8, 1024, 1000, 2048)
     assert on_inf2(prefill, shape, 2, 1, 1025) == on_inf2(prefill, shape, 2, 1, 2048)
     assert on_inf2(prefill, shape, 2, 1, 1024).work.flops < on_inf2(prefill, shape, 2, 1, 1025).work.flops / 2 + 1
+
+
+chunks = st.builds(lambda tokens, earlier: Chunk(tokens, tokens + earlier), st.integers(1, 2048), st.integers(0, 8192))
+
+
+def mixed(shape: ModelShape, tp: int, batch: int, context: int, chunk: Chunk, weights: float = 2.0) -> StepCost:
+    return mixed_step(shape, INF2, V2, tp, min(12, max(1, tp // 2)), batch, context, chunk, weights)
+
+
+@given(shapes, rates, tps, st.integers(0, 512), contexts, chunks, weight_bytes)
+def test_a_mixed_step_stays_within_the_data_sheet(
+    shape: ModelShape, core: CoreRates, tp: int, batch: int, context: int, chunk: Chunk, weights: float
+) -> None:
+    constants, devices = constants_for(core.generation), min(12, max(1, tp // 2))
+    assert_physical(mixed_step(shape, core, constants, tp, devices, batch, context, chunk, weights), core)
+
+
+@given(shapes, tps, batches, contexts, weight_bytes)
+def test_without_a_chunk_a_mixed_step_is_a_decode_step(
+    shape: ModelShape, tp: int, batch: int, context: int, weights: float
+) -> None:
+    expected = on_inf2(decode_step, shape, tp, batch, context, weights)
+    assert mixed(shape, tp, batch, context, Chunk(0, 0), weights) == expected
+
+
+@given(shapes, tps, contexts, st.integers(0, 12), weight_bytes)
+def test_without_sequences_a_chunk_of_a_whole_bucket_is_a_prefill(
+    shape: ModelShape, tp: int, context: int, power: int, weights: float
+) -> None:
+    chunk = Chunk(1 << power, 1 << power)
+    assert mixed(shape, tp, 0, context, chunk, weights) == on_inf2(prefill, shape, tp, 1, chunk.tokens, weights)
+
+
+@given(shapes, tps, st.integers(0, 256), contexts, chunks, st.integers(0, 64), st.integers(0, 999), weight_bytes)
+def test_more_in_a_mixed_step_never_costs_less(
+    shape: ModelShape, tp: int, batch: int, context: int, chunk: Chunk, more: int, tokens: int, weights: float
+) -> None:
+    small = mixed(shape, tp, batch, context, chunk, weights)
+    for large in (
+        mixed(shape, tp, batch + more, context + tokens, chunk, weights),
+        mixed(shape, tp, batch, context, Chunk(chunk.tokens, chunk.keys + tokens), weights),
+        mixed(shape, tp, batch, context, Chunk(chunk.tokens + tokens, chunk.keys + tokens), weights),
+    ):
+        assert all(getattr(small.work, name) <= getattr(large.work, name) for name in (*ENGINES, *AMOUNTS))
+
+
+@given(shapes, tps, batches, contexts, chunks, weight_bytes)
+def test_a_mixed_step_costs_less_than_its_parts_apart_and_more_than_either(
+    shape: ModelShape, tp: int, batch: int, context: int, chunk: Chunk, weights: float
+) -> None:
+    decode = on_inf2(decode_step, shape, tp, batch, context, weights).work
+    prompts, both = (mixed(shape, tp, count, context, chunk, weights).work for count in (0, batch))
+    apart = decode.duration_ns + prompts.duration_ns
+    assert max(decode.duration_ns, prompts.duration_ns) <= both.duration_ns < apart
+    streamed = cost.streamed_bytes_per_core(shape, tp, weights)
+    assert both.hbm_read_bytes == decode.hbm_read_bytes + prompts.hbm_read_bytes - streamed
+    assert both.hbm_written_bytes == decode.hbm_written_bytes + prompts.hbm_written_bytes
+    assert both.flops == decode.flops + prompts.flops
+    assert both.traffic == tuple(map(sum, zip(decode.traffic, prompts.traffic, strict=True)))
+
+
+def test_a_chunk_cannot_attend_to_less_than_itself() -> None:
+    with pytest.raises(ValueError, match="a chunk of 64 tokens attends to at least as many, not to 32"):
+        mixed(shape_for("opt-1.3b"), 2, 1, 128, Chunk(64, 32))

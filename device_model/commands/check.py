@@ -1,0 +1,122 @@
+"""`neuron-model check`: is a scenario correct, does it fit, and does a run of it show what it expects."""
+
+import json
+import sys
+import time
+from typing import Any
+
+from device_model.commands.failure import USAGE, Failure
+from device_model.commands.launch import QUIET_S
+from device_model.commands.rehearsal import early_ends
+from device_model.commands.serve import make_model
+from device_model.expectations import Finding, Run
+from device_model.scenario import json_schema
+from device_model.simulation import Simulation
+from neurontools.units import format_duration_ns
+
+_FIRST_WORD_S, _NEXT_WORD_S = 1.0, 10.0
+"""A run says after this long, and again every so often, how far it has come; on a terminal every second."""
+
+
+def check(options: Any) -> int:
+    """Says whether a scenario can be used, and with --run whether it shows what it expects. Raises Failure."""
+    if options.schema:
+        if options.scenario is not None or options.run or options.json:
+            raise Failure("--schema goes alone: it is the same for every scenario", "", USAGE)
+        print(json.dumps(json_schema(), indent=1))
+        return 0
+    if options.scenario is None:
+        raise Failure("check needs a scenario", "see `neuron-model check --help`", USAGE)
+    if options.json and not options.run:
+        raise Failure("--json needs --run", "for example: neuron-model check straggler --run --json", USAGE)
+    model = make_model(options.scenario, options.instance, options.seed, stepped=True)
+    return _run(model, options) if options.run else _look(model, options.scenario)
+
+
+def _look(model: Simulation, name: str) -> int:
+    """Says that a scenario can be used, and which of its processes do not last."""
+    count = sum(process.replicas for process in model.scenario.processes)
+    print(f"{name}: fine on {model.instance}, {count} process{'' if count == 1 else 'es'}", flush=True)
+    for line in [*early_ends(model, QUIET_S), *_missed(model)]:
+        print(f"neuron-model: note: {line}", file=sys.stderr)
+    return 0
+
+
+def _missed(model: Simulation) -> list[str]:
+    """A line for each fault of the scenario that could not happen, the first of its times."""
+    first = {missed.entry: missed for missed in reversed(model.missed_faults())}
+    return [
+        f"faults[{i}] does not happen {format_duration_ns(missed.time_ns - model.epoch_ns)} after the start: "
+        f"{missed.reason}"
+        for i, missed in sorted(first.items())
+    ]
+
+
+def _run(model: Simulation, options: Any) -> int:
+    """Says what came of each expectation; 1 if one does not hold."""
+    run = Run(model)
+    if not run.wanted:
+        raise Failure(
+            f"{options.scenario} expects nothing, so a run of it cannot fail", "give it [[expect]] tables", USAGE
+        )
+    progress = _Progress(model, run.lasts_ns)
+    findings = run.findings(progress)
+    progress.end()
+    for line in _missed(model):
+        print(f"neuron-model: note: {line}", file=sys.stderr)
+    held = all(finding.holds for finding in findings)
+    if options.json:
+        print(json.dumps(_document(model, findings), indent=1))
+    else:
+        lasted = format_duration_ns(model.now_ns - model.epoch_ns)
+        count = sum(finding.holds for finding in findings)
+        print(f"{options.scenario} on {model.instance}: {count} of {len(findings)} hold after {lasted}")
+        for finding in findings:
+            print(f"{'holds' if finding.holds else 'FAILS'}  {finding.expectation.text}; found {finding.text}")
+    return 0 if held else 1
+
+
+def _document(model: Simulation, findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "scenario": model.name,
+        "instance": model.instance,
+        "seed": model.seed,
+        "held": all(finding.holds for finding in findings),
+        "expectations": [
+            {
+                "expected": finding.expectation.text,
+                "holds": finding.holds,
+                "found": finding.found,
+                "baseline": finding.baseline,
+                "up_ns": finding.up_ns,
+                "reason": finding.reason or None,
+            }
+            for finding in findings
+        ],
+    }
+
+
+class _Progress:
+    """Says on stderr how far a run has come that takes longer than a second."""
+
+    def __init__(self, model: Simulation, lasts_ns: int) -> None:
+        self._model = model
+        self._total = format_duration_ns(lasts_ns)
+        self._due_s = time.monotonic() + _FIRST_WORD_S
+        self._rewrites = sys.stderr.isatty()
+        self._said = False
+
+    def __call__(self) -> None:
+        """To be called often; it seldom speaks."""
+        if time.monotonic() < self._due_s:
+            return
+        self._due_s = time.monotonic() + (_FIRST_WORD_S if self._rewrites else _NEXT_WORD_S)
+        up = format_duration_ns((self._model.now_ns - self._model.epoch_ns) // 10**9 * 10**9)
+        start, end = ("\r\x1b[K", "") if self._rewrites else ("", "\n")
+        print(f"{start}neuron-model: {up} of {self._total}", end=end, file=sys.stderr, flush=True)
+        self._said = True
+
+    def end(self) -> None:
+        """Clears the line that it rewrote."""
+        if self._said and self._rewrites:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
