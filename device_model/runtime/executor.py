@@ -75,7 +75,8 @@ class Executor:
             execution.ticket.cancel()
             for group in process.lanes[lane]:
                 group.meter.cut(end_ns)
-            self._await(process, execution._replace(run=execution.run._replace(steps=execution.run.steps_done(end_ns))))
+            run = execution.run.until(end_ns)
+            self._await(process, run, execution.asked, execution.latency_ns, execution.fate)
 
     def under_way(self, process: Process, lane: int) -> Execution | None:
         """The executions that a lane of the process is in the middle of."""
@@ -156,31 +157,29 @@ class Executor:
             per_step = counted(work, launched if group is groups[-1] else 0)
             run = Run(time_ns, work.duration_ns, asked.steps, per_step, busy_ns(work) if credited else 0)
             group.meter.start(run)
-        duration_ns = works[-1].duration_ns * asked.stages
-        ticket = Ticket(run.end_ns, _nothing)
-        self._await(process, Execution(run, ticket, asked, duration_ns, device_ns(duration_ns), fate))
+        self._await(process, run, asked, works[-1].duration_ns * asked.stages, fate)
 
-    def _await(self, process: Process, execution: Execution) -> None:
-        run, lane, fate = execution.run, execution.asked.lane, execution.fate
+    def _await(self, process: Process, run: Run, asked: Asked, latency_ns: int, fate: Fate | None) -> None:
+        lane, on_device_ns = asked.lane, device_ns(latency_ns)
 
         def finished(now_ns: int) -> None:
             if fate is not None:
                 self._count_failed(process, lane)
             self._finish(now_ns, process, lane)
             if run.credit_ns and (fate is None or fate.completed):
-                process.latency_total.add(execution.latency_ns, run.steps)
-                process.latency_device.add(execution.device_ns, run.steps)
+                process.latency_total.add(latency_ns, run.steps)
+                process.latency_device.add(on_device_ns, run.steps)
             if fate is not None:
                 self._failed(now_ns, process, lane, fate)
             if not process.alive:
                 return
-            if fate is None or fate.completed or execution.asked.lost is None:
-                execution.asked.done(now_ns, run.steps)
+            if fate is None or fate.completed or asked.lost is None:
+                asked.done(now_ns, run.steps)
             else:
-                execution.asked.lost(now_ns)
+                asked.lost(now_ns)
 
         ticket = self._queue.schedule(run.end_ns, Order.COMPLETION, process.identity.name, finished)
-        self._executions[process.pid, lane] = execution._replace(ticket=ticket)
+        self._executions[process.pid, lane] = Execution(run, ticket, asked, latency_ns, on_device_ns, fate)
 
     def _count_failed(self, process: Process, lane: int) -> None:
         """An execution that is credited and fails is a success on none of its cores."""
@@ -195,10 +194,6 @@ class Executor:
         del self._executions[process.pid, lane]
         for group in process.lanes[lane]:
             group.meter.finish(now_ns)
-
-
-def _nothing(time_ns: int) -> None:
-    """What a ticket does that is replaced before it is due."""
 
 
 def _threads(lane: Lane) -> tuple[int, ...]:

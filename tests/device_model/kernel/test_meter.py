@@ -25,9 +25,9 @@ runs = st.lists(
 Plan = list[tuple[int, int, tuple[int, int], int, int, int | None]]
 
 
-def played(plan: Plan, reads: list[int] | None = None) -> tuple[Meter, int]:
+def played(plan: Plan, reads: list[int] | None = None, grain_ns: int = 1) -> tuple[Meter, int]:
     """A meter through which the runs have gone, and the time; `reads` are times at which it is read on the way."""
-    meter, now = Meter(WIDTH, KEEP_NS), 0
+    meter, now = Meter(WIDTH, KEEP_NS, grain_ns), 0
     for step_ns, steps, per_step, credit_ns, pause, early in plan:
         now += pause
         run = Run(now, step_ns, steps, per_step, credit_ns)
@@ -113,28 +113,45 @@ def test_two_runs_at_one_time_are_refused() -> None:
         meter.start(Run(0, 10, 1, (1,)))
 
 
-@given(runs, st.integers(0, 500))
-def test_short_runs_are_remembered_together_and_nothing_of_them_is_lost(plan: Plan, grain_ns: int) -> None:
-    apart, _ = played(plan)
-    together = Meter(WIDTH, KEEP_NS, grain_ns)
-    for stretch in apart.stretches():
-        together.start(
-            Run(
-                stretch.start_ns,
-                stretch.step_ns,
-                -(-(stretch.end_ns - stretch.start_ns) // stretch.step_ns),
-                stretch.per_step,
-            )
-        )
-        together.finish(stretch.end_ns)
-    found = together.stretches()
+@given(runs, st.integers(1, 500))
+def test_how_steps_are_divided_into_runs_leaves_no_trace_in_what_is_remembered(plan: Plan, grain_ns: int) -> None:
+    many, single = (Meter(WIDTH, KEEP_NS, grain_ns) for _ in range(2))
+    now = 0
+    for step_ns, steps, per_step, credit_ns, pause, _ in plan:
+        now += pause
+        many.start(Run(now, step_ns, steps, per_step, credit_ns))
+        many.finish(now + step_ns * steps)
+        for _ in range(steps):
+            single.start(Run(now, step_ns, 1, per_step, credit_ns))
+            assert single.stretches()
+            now += step_ns
+            single.finish(now)
+    assert many.stretches() == single.stretches()
+
+
+@given(runs, st.integers(1, 500))
+def test_grains_hold_what_ran_in_them(plan: Plan, grain_ns: int) -> None:
+    exact, _ = played(plan)
+    meter, _ = played(plan, grain_ns=grain_ns)
+    found = meter.stretches()
     assert all(a.end_ns <= b.start_ns for a, b in pairwise(found))
-    assert all(b.end_ns - a.start_ns > grain_ns for a, b in pairwise(found))
-    assert amounts(found) == pytest.approx(amounts(apart.stretches()), abs=len(plan))
+    assert all(stretch.start_ns % grain_ns == stretch.end_ns % grain_ns == 0 for stretch in found)
+    assert amounts(found) == pytest.approx(amounts(exact.stretches()), abs=3 * len(plan))
 
 
 def amounts(stretches: list[Stretch]) -> list[float]:
     return [
-        sum(stretch.per_step[i] * (stretch.end_ns - stretch.start_ns) // stretch.step_ns for stretch in stretches)
+        sum(stretch.per_step[i] * (stretch.end_ns - stretch.start_ns) / stretch.step_ns for stretch in stretches)
         for i in range(WIDTH)
+    ]
+
+
+def test_short_runs_that_nobody_reads_take_little_memory() -> None:
+    meter = Meter(1, 10**9, grain_ns=10**6)
+    for start_ns in range(0, 10**7, 1000):
+        meter.start(Run(start_ns, 900, 1, (start_ns,), 1))
+        meter.finish(start_ns + 900)
+    assert (len(meter._history), len(meter._recent) <= 1000, len(meter._whole) <= 100) == (10, True, True)
+    assert [(stretch.start_ns, stretch.step_ns) for stretch in meter.stretches()] == [
+        (i * 10**6, 10**6) for i in range(10)
     ]
