@@ -13,6 +13,10 @@ _COMMANDS = {
     "ls": ("neurontools.commands.ls", "list the Neuron devices and the processes that hold them (neuron-ls)"),
     "top": ("neurontools.commands.top", "watch cores, vCPU and memory on the terminal (neuron-top)"),
     "monitor": ("neurontools.commands.monitor", "print what they do, a line of JSON per period (neuron-monitor)"),
+    "cloudwatch": (
+        "neurontools.commands.monitor_cloudwatch",
+        "publish it as CloudWatch metrics (neuron-monitor-cloudwatch)",
+    ),
 }
 
 _EXAMPLES = (
@@ -50,7 +54,7 @@ def _about(arguments: Sequence[str]) -> None:
 
 
 def _usage() -> str:
-    tools = "".join(f"  {name:<10}{about}\n" for name, (_, about) in _COMMANDS.items())
+    tools = "".join(f"  {name:<12}{about}\n" for name, (_, about) in _COMMANDS.items())
     width = max(len(words) for words, _ in _EXAMPLES)
     examples = "".join(f"  {words:<{width}}  {about}\n" for words, about in _EXAMPLES)
     usage = f"Usage:\n  {NAME} TOOL [OPTIONS]\n\nTools:\n{tools}\nExamples:\n{examples}"

@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from math import ceil
 from time import monotonic
@@ -27,6 +27,27 @@ class Ended(BaseException):
         self.exit_code = exit_code
 
 
+@contextmanager
+def ending() -> Iterator[None]:
+    """Inside, SIGINT and SIGTERM raise Ended wherever the program is."""
+    with _handled(_raise_ended):
+        yield
+
+
+def _raise_ended(number: int, _: FrameType | None) -> None:
+    raise Ended(128 + number)
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in _STOPPING}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
 class Stream:
     """Standard output as whole lines."""
 
@@ -44,12 +65,8 @@ class Stream:
     @contextmanager
     def signals(self) -> Iterator[None]:
         """Inside, SIGINT and SIGTERM raise Ended, but never in the middle of a line that the reader still takes."""
-        before = {number: signal.signal(number, self._stop) for number in _STOPPING}
-        try:
+        with _handled(self._stop):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def write(self, line: bytes) -> None:
         """Writes a line and its newline. Raises Ended when the reader has gone, OutputError if it cannot be written."""

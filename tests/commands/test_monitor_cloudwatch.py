@@ -1,0 +1,153 @@
+"""neuron-monitor-cloudwatch as people run it: a real process on a real socket or pipe, without AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurontools.commands.monitor_cloudwatch import NAME
+from tests.commands.host import TickingHost
+from tests.conftest import ROOT, Golden
+from tests.sources.server import socket_path
+
+SOON_S = 20
+CODE = "import sys; from neurontools.commands.monitor_cloudwatch import {entry}; sys.exit({entry}())"
+
+
+@pytest.fixture
+def host() -> Iterator[TickingHost]:
+    with socket_path() as path:
+        host = TickingHost(path)
+        host.boot("first")
+        yield host
+        host.stop()
+
+
+def command(*words: str, official: bool = False) -> list[str]:
+    return [sys.executable, "-c", CODE.format(entry="official_entry" if official else "entry"), *words]
+
+
+def run(*words: str, stdin: bytes = b"", official: bool = False) -> subprocess.CompletedProcess[bytes]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {"HOME": "/nonexistent", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command(*words, official=official),
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=SOON_S,
+        env=environment,
+    )
+
+
+def names(line: bytes) -> list[str]:
+    request: Any = json.loads(line)
+    return [member["MetricName"] for member in request["MetricData"]]
+
+
+def test_a_dry_run_prints_what_would_be_sent(host: TickingHost, golden: Golden) -> None:
+    done = run("--source", f"model:{host.path}", "--dry-run", "--once", "--namespace", "N")
+    assert (done.returncode, done.stderr) == (0, b"")
+    golden("cloudwatch/dry-run.jsonl", done.stdout.decode())
+
+
+def test_documents_of_neuron_monitor_on_standard_input(host: TickingHost, captures: Path) -> None:
+    lines = (captures / "neuron-monitor.inf1.xlarge.idle-then-busy.jsonl").read_bytes()
+    done = run("--dry-run", "--namespace", "N", stdin=lines, official=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    (request,) = done.stdout.splitlines()
+    assert json.loads(request)["Namespace"] == "N"
+    assert {"NeuronCoreUtilization", "ExecutionsCompleted", "HostVcpuUtilization"} <= set(names(request))
+
+
+def test_garbage_on_standard_input_is_told_once() -> None:
+    done = run("--dry-run", stdin=b"garbage\n{}\n\xff\n" * 3, official=True)
+    assert done.returncode == 64 and done.stdout == b""
+    first, second = done.stderr.decode().splitlines()
+    assert first.startswith(f"{NAME}: left out a line of standard input: not a document of neuron-monitor")
+    assert second.endswith("there was nothing to publish: standard input held no document of neuron-monitor")
+
+
+def test_simulated_data_go_nowhere_unasked(host: TickingHost, tmp_path: Path) -> None:
+    words = ("--source", f"model:{host.path}", "--once", "--region", "us-east-1", "--spool", str(tmp_path))
+    done = run(*words)
+    assert done.returncode == 64
+    assert "--allow-simulated publishes them under Simulated/Neuron" in done.stderr.decode()
+    assert list(tmp_path.glob("*.batch")) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--dimensions", "Pid"), "there is no dimension 'Pid'; there is InstanceId,"),
+        (("--period", "1"), "--period: expected a duration such as 10m"),
+        (("--period", "0.5s"), "--period takes 1s to 1h"),
+        (("--max-series", "0"), "--max-series takes a number from 1 on, not '0'"),
+        (("--spool-size", "many"), "--spool-size: expected a size such as 512MiB"),
+        (("--namespace", "AWS/EC2"), "--namespace takes 1 to 255 printable ASCII characters"),
+        (("--namspace", "N"), "unknown flag `namspace'"),
+        (("--source", "nowhere:x"), "cannot read the source 'nowhere:x'"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_line(words: tuple[str, ...], reason: str) -> None:
+    done = run(*words, "--region", "us-east-1", "--spool", "/nonexistent")
+    assert done.returncode == 64 and done.stdout == b""
+    assert reason in done.stderr.decode() and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (
+            ("--region", "us-east-1", "--spool", "/dev/null/x"),
+            "cannot use the spool /dev/null/x: Not a directory; --spool",
+        ),
+        ((), "no region is known: name it with --region or AWS_REGION"),
+        (("--profile", "nobody"), "The config profile (nobody) could not be found"),
+    ],
+)
+def test_what_is_missing_is_named(host: TickingHost, words: tuple[str, ...], reason: str) -> None:
+    done = run("--source", f"model:{host.path}", *words)
+    assert done.returncode == 1
+    assert reason in done.stderr.decode() and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("asset", ["dashboard", "alarms"])
+def test_the_shipped_documents_are_what_it_prints(asset: str) -> None:
+    shipped = ROOT / "dashboards" / "cloudwatch" / f"{asset}.json{'l' if asset == 'alarms' else ''}"
+    done = run(f"--print-{asset}", "--namespace", "Neuron", "--region", "us-east-1")
+    assert (done.returncode, done.stdout) == (0, shipped.read_bytes())
+
+
+def test_more_series_than_allowed_are_left_out(host: TickingHost) -> None:
+    done = run("--source", f"model:{host.path}", "--dry-run", "--once", "--max-series", "2")
+    assert names(done.stdout) == ["SourceUp", "NeuronCoreUtilization"]
+    assert "left out series beyond the first 2, such as NeuronCoreFlops of i-00000000000000000" in done.stderr.decode()
+
+
+def test_a_source_that_goes_away_is_published_as_down(host: TickingHost) -> None:
+    words = command("--source", f"model:{host.path}", "--dry-run", "--period", "1s")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert len(names(process.stdout.readline())) > 2
+        host.stop()
+        while len(names(line := process.stdout.readline())) > 2:
+            pass
+        process.send_signal(signal.SIGTERM)
+        began_s = time.monotonic()
+        assert process.wait(SOON_S) == 128 + signal.SIGTERM
+        took_s = time.monotonic() - began_s
+        said = process.stderr.read().decode()
+    (member,) = json.loads(line)["MetricData"]
+    assert (member["MetricName"], member["Value"]) == ("SourceUp", 0)
+    assert "nothing to publish: " in said and said.count("\n") == 1
+    assert took_s < 5
