@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from ipaddress import ip_address
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from neurontools.commands.errors import UsageError
 from neurontools.commands.feed import Item, Lost
+from neurontools.commands.publishing import Say, is_loopback, made_up
 from neurontools.exporters.cloudwatch.datum import Datum, Dimensions, merged
 from neurontools.exporters.cloudwatch.render import Layout, layout_of, lost, render
 from neurontools.schema.snapshot import Head, Origin
@@ -28,7 +27,7 @@ class Period(NamedTuple):
 class Periods:
     """The data of each period of a feed: of so many intervals as together are `least_s` long, and of at least one.
 
-    `say` takes a line for people; a loss is told once, and its end.
+    `now` gives the time in seconds since 1970, for when the source's own stands still.
     """
 
     def __init__(
@@ -37,16 +36,13 @@ class Periods:
         dimensions: tuple[str, ...],
         resolution_s: int,
         least_s: float,
-        say: Callable[[str], None],
         now: Callable[[], float],
     ) -> None:
         self._items = items
         self._dimensions = dimensions
         self._resolution_s = resolution_s
         self._least_ns = least_s * NS_PER_S * _NEARLY
-        self._say = say
         self._now = now
-        self._lost = False
 
     def __iter__(self) -> Iterator[Period]:
         layout: Layout | None = None
@@ -54,10 +50,8 @@ class Periods:
         covered_ns = 0
         head: Head | None = None
         for item in self._items:
-            self._tell(item)
             if isinstance(item, Lost):
                 if layout is not None:
-                    # The host's own clock stands still now, so the moment is this program's.
                     data += lost(int(self._now()), layout)
                 covered_ns = int(self._least_ns)
             else:
@@ -71,18 +65,11 @@ class Periods:
         if data:
             yield Period(merged(data), head.origin if head is not None else None)
 
-    def _tell(self, item: Item) -> None:
-        if isinstance(item, Lost) and not self._lost:
-            self._say(f"nothing to publish: {item.reason}")
-        elif not isinstance(item, Lost) and self._lost:
-            self._say("the source is back")
-        self._lost = isinstance(item, Lost)
-
 
 class SeriesLimit:
     """Lets through so many series, the first that come, so that no mistake makes a bill."""
 
-    def __init__(self, most: int, say: Callable[[str], None]) -> None:
+    def __init__(self, most: int, say: Say) -> None:
         self._most = most
         self._say = say
         self._known: set[tuple[str, Dimensions]] = set()
@@ -113,22 +100,13 @@ def namespace_for(namespace: str, origin: Origin | None, endpoint: str | None, a
 
     Raises UsageError for those unless they are allowed or the endpoint is this machine's own.
     """
-    made_up = origin is not None and (origin.simulated or origin.kind == "recording")
-    if not made_up:
+    if not made_up(origin):
         return namespace
     if allowed:
         return prefix + namespace
-    if _loopback(endpoint):
+    if is_loopback(endpoint):
         return namespace
     raise UsageError(
         "these data are simulated or replayed and would be taken for a real host's: "
         f"--allow-simulated publishes them under {prefix}{namespace}"
     )
-
-
-def _loopback(endpoint: str | None) -> bool:
-    host = urlsplit(endpoint or "").hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

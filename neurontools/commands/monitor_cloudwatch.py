@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
-from neurontools.sources.choose import VARIABLE, choose
+from neurontools.sources.choose import VARIABLE
 
 if TYPE_CHECKING:
     from neurontools.commands.cloudwatch_publisher import Period, SeriesLimit
-    from neurontools.commands.feed import Item
     from neurontools.exporters.cloudwatch.datum import Datum
     from neurontools.exporters.cloudwatch.send import Client
     from neurontools.exporters.cloudwatch.spool import Spool
@@ -23,7 +22,6 @@ OFFICIAL_NAME = f"{NAME}.py"
 
 DEFAULT_NAMESPACE = "Neuron"
 SIMULATED_PREFIX = "Simulated/"
-STDIN = "-"
 STANDARD_PERIOD, HIGH_RESOLUTION_PERIOD = "60s", "10s"
 DEFAULT_MOST_SERIES = 1000
 
@@ -117,6 +115,7 @@ def _run(arguments: Sequence[str], official: bool) -> None:
 
 
 def _options(given: Mapping[str, str], official: bool) -> _Options:
+    from neurontools.commands.publishing import STDIN, period_s
     from neurontools.exporters.cloudwatch.render import HIGH_RESOLUTION_S, STANDARD_RESOLUTION_S
 
     high = "high-resolution-metrics" in given
@@ -125,7 +124,7 @@ def _options(given: Mapping[str, str], official: bool) -> _Options:
         region=given.get("region"),
         profile=given.get("profile"),
         endpoint_url=given.get("endpoint-url"),
-        period_s=_period_s(given.get("period", HIGH_RESOLUTION_PERIOD if high else STANDARD_PERIOD)),
+        period_s=period_s(given.get("period", HIGH_RESOLUTION_PERIOD if high else STANDARD_PERIOD)),
         resolution_s=HIGH_RESOLUTION_S if high else STANDARD_RESOLUTION_S,
         dimensions=_dimensions(given.get("dimensions")),
         most_series=_number("max-series", given.get("max-series", str(DEFAULT_MOST_SERIES))),
@@ -145,18 +144,6 @@ def _namespace(text: str) -> str:
             f"--namespace takes 1 to 255 printable ASCII characters that do not begin with ':' or 'AWS/', not {text!r}"
         )
     return text
-
-
-def _period_s(text: str) -> float:
-    from neurontools.units import NS_PER_S, parse_duration_ns
-
-    try:
-        seconds = parse_duration_ns(text) / NS_PER_S
-    except ValueError as error:
-        raise errors.UsageError(f"--period: {error}") from None
-    if not 1 <= seconds <= 3600:
-        raise errors.UsageError(f"--period takes 1s to 1h, not {text!r}")
-    return seconds
 
 
 def _dimensions(text: str | None) -> tuple[str, ...]:
@@ -201,29 +188,18 @@ def _print_assets(given: Mapping[str, str]) -> None:
     errors.write(dashboard_text(namespace, region) if "print-dashboard" in given else alarms_text(namespace))
 
 
-def _items(options: _Options, say: Callable[[str], None]) -> Iterator[Item]:
-    from neurontools.commands.feed import piped, sampled
-
-    if options.source == STDIN:
-        yield from piped(sys.stdin.fileno(), options.period_s, say)
-        return
-    source = choose(options.source, os.environ)
-    try:
-        yield from sampled(source, options.period_s)
-    finally:
-        source.close()
-
-
 def _publish(options: _Options, given: Mapping[str, str]) -> None:
     from time import time
 
     from neurontools.commands.cloudwatch_publisher import Periods, SeriesLimit
+    from neurontools.commands.publishing import STDIN, items_of
     from neurontools.commands.stream import ending
 
     with ending():
         # A source is read once a period, neuron-monitor's lines come when they come.
         least_s = options.period_s if options.source == STDIN and not options.once else 0.0
-        periods = Periods(_items(options, _say), options.dimensions, options.resolution_s, least_s, _say, time)
+        items = items_of(options.source, options.period_s, _say)
+        periods = Periods(items, options.dimensions, options.resolution_s, least_s, time)
         limit = SeriesLimit(options.most_series, _say)
         if "estimate" in given:
             _print_estimate(iter(periods), options)
@@ -338,8 +314,6 @@ def _first(periods: Iterator[Period]) -> Period:
 
 
 def _say(line: str) -> None:
-    from contextlib import suppress
+    from neurontools.commands.publishing import say_as
 
-    with suppress(OSError, AttributeError):
-        sys.stderr.write(f"{NAME}: {line}\n")
-        sys.stderr.flush()
+    say_as(NAME)(line)

@@ -17,6 +17,7 @@ _COMMANDS = {
         "neurontools.commands.monitor_cloudwatch",
         "publish it as CloudWatch metrics (neuron-monitor-cloudwatch)",
     ),
+    "otlp": ("neurontools.commands.monitor_otlp", "send it to an OpenTelemetry collector (neuron-monitor-otlp)"),
 }
 
 _EXAMPLES = (

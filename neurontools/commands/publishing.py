@@ -1,0 +1,83 @@
+"""What all publishers share: their period, their feed, their lines for people, and what they never publish unasked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from neurontools.commands import errors
+from neurontools.commands.feed import Item, Lost, piped, sampled
+from neurontools.schema.snapshot import Origin
+from neurontools.sources.choose import choose
+from neurontools.units import NS_PER_S, parse_duration_ns
+
+STDIN = "-"
+"""The name of the source whose readings are neuron-monitor's lines on standard input."""
+
+_LEAST_PERIOD_S, _MOST_PERIOD_S = 1, 3600
+
+Say = Callable[[str], None]
+
+
+def period_s(text: str) -> float:
+    """The period that an option names; UsageError for one that makes no sense."""
+    try:
+        seconds = parse_duration_ns(text) / NS_PER_S
+    except ValueError as error:
+        raise errors.UsageError(f"--period: {error}") from None
+    if not _LEAST_PERIOD_S <= seconds <= _MOST_PERIOD_S:
+        raise errors.UsageError(f"--period takes 1s to 1h, not {text!r}")
+    return seconds
+
+
+def say_as(name: str) -> Say:
+    """Says lines on stderr in a tool's name; where nobody can read them, they are lost."""
+
+    def say(line: str) -> None:
+        with suppress(OSError, AttributeError):
+            sys.stderr.write(f"{name}: {line}\n")
+            sys.stderr.flush()
+
+    return say
+
+
+def items_of(spec: str | None, seconds: float, say: Say) -> Iterator[Item]:
+    """What the source that `spec` names shows once a period, a loss told once and its end too."""
+    lost = False
+    for item in _items(spec, seconds, say):
+        if isinstance(item, Lost) and not lost:
+            say(f"nothing to publish: {item.reason}")
+        elif lost and not isinstance(item, Lost):
+            say("the source is back")
+        lost = isinstance(item, Lost)
+        yield item
+
+
+def _items(spec: str | None, seconds: float, say: Say) -> Iterator[Item]:
+    if spec == STDIN:
+        yield from piped(sys.stdin.fileno(), seconds, say)
+        return
+    source = choose(spec, os.environ)
+    try:
+        yield from sampled(source, seconds)
+    finally:
+        source.close()
+
+
+def made_up(origin: Origin | None) -> bool:
+    """Whether numbers of this origin could be taken for a real host's, and are not."""
+    return origin is not None and (origin.simulated or origin.kind == "recording")
+
+
+def is_loopback(url: str | None) -> bool:
+    """Whether a URL, or a host and port, leads to this machine."""
+    text = url or ""
+    host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
