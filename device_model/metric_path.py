@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from device_model.mistakes import nearest
 from neurontools.hardware.driver import CORE_MEMORY, ECC_COUNTERS, HEALTH_FILES, HOST_MEMORY, OTHER_INFO, STATUS_NAMES
 from neurontools.hardware.nrt import ERROR_KINDS, OUTCOMES
 from neurontools.schema.interval import (
@@ -22,6 +21,7 @@ from neurontools.schema.interval import (
     Totals,
     totals,
 )
+from neurontools.spelling import did_you_mean
 
 Value = int | float | str | bool
 """What a path can lead to."""
@@ -229,7 +229,7 @@ def _unfinished(place: _Place) -> ValueError:
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> ValueError:
     names = list(known)
-    return ValueError(f"{what} {name!r}{nearest(name, names)}; known: {', '.join(names)}")
+    return ValueError(f"{what} {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}")
 
 
 def shown(value: Value) -> str:

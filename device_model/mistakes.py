@@ -1,13 +1,14 @@
 """What is wrong with a document that people wrote: each fault as one line with the key's path and what was expected."""
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+
+from neurontools.spelling import did_you_mean
 
 _EXPECTED = {
     "int_type": "expected a whole number",
@@ -40,18 +41,11 @@ def explain(error: ValidationError, root: type[BaseModel]) -> Iterator[str]:
         yield f"{path}{': ' if path else ''}{_reason(dict(fault), kinds)}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A question that names the known name closest to a wrong one, or nothing."""
-    folded = {candidate.casefold(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return f" (did you mean {folded[close[0]]!r}?)" if close else ""
-
-
 def _reason(fault: dict[str, Any], kinds: list[type[BaseModel]]) -> str:
     kind, context, found = fault["type"], fault.get("ctx", {}), fault["input"]
     if kind == "extra_forbidden":
         known = [name for table in kinds for name in _keys(table)]
-        return f"no such key{nearest(str(fault['loc'][-1]), known)}; known: {', '.join(known)}"
+        return f"no such key{did_you_mean(str(fault['loc'][-1]), known)}; known: {', '.join(known)}"
     if kind == "missing":
         return "this key is required"
     if kind == "value_error":
@@ -64,7 +58,7 @@ def _reason(fault: dict[str, Any], kinds: list[type[BaseModel]]) -> str:
         for name, limit in context.items()
     }
     expected = _EXPECTED[kind].format_map(limits) if kind in _EXPECTED else fault["msg"][:1].lower() + fault["msg"][1:]
-    return f"{expected}, found {_shown(found)}{nearest(str(found), known) if known else ''}"
+    return f"{expected}, found {_shown(found)}{did_you_mean(str(found), known) if known else ''}"
 
 
 def _wrong_tag(expected: str, found: Mapping[str, Any], key: str) -> str:
@@ -72,7 +66,7 @@ def _wrong_tag(expected: str, found: Mapping[str, Any], key: str) -> str:
     choice = f"expected {' or '.join(map(repr, tags))}"
     if key not in found:
         return f"this key is required: {choice}"
-    return f"{choice}, found {_shown(found[key])}{nearest(str(found[key]), tags)}"
+    return f"{choice}, found {_shown(found[key])}{did_you_mean(str(found[key]), tags)}"
 
 
 def _tags(kinds: list[type[BaseModel]]) -> str:

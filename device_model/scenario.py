@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 
-from device_model.mistakes import explain, nearest
+from device_model.mistakes import explain
 from device_model.timeline.expect import Expectation
 from device_model.timeline.faults import FaultSpec
 from device_model.workloads.kinds.collectives import Collectives
@@ -21,6 +21,7 @@ from device_model.workloads.kinds.training import Training
 from device_model.workloads.kinds.vision import Vision
 from device_model.workloads.spec import Duration, Line, LongDuration, Part
 from neurontools.hardware.instances import INSTANCES, lookup
+from neurontools.spelling import did_you_mean
 from neurontools.units import parse_duration_ns
 
 MAX_CHARACTERS = 1_000_000
@@ -112,7 +113,7 @@ class Scenario(Part):
         ):
             if named not in tags:
                 known = f"there are {', '.join(tags[:8])}{', …' if len(tags) > 8 else ''}" if tags else "there is none"
-                raise ValueError(f"{path}: no process is called {named!r}{nearest(named, tags)}; {known}")
+                raise ValueError(f"{path}: no process is called {named!r}{did_you_mean(named, tags)}; {known}")
         return self
 
 
@@ -155,7 +156,7 @@ def load(name_or_path: str) -> NamedScenario:
 def unknown_scenario(name: str, known: Iterable[str]) -> ScenarioError:
     """The error for a name that no shipped scenario has."""
     return ScenarioError(
-        f"no scenario is called {name!r}{nearest(name, known)}; "
+        f"no scenario is called {name!r}{did_you_mean(name, known)}; "
         f"there are {', '.join(known)}, or give the path of a .toml file"
     )
 

@@ -1,7 +1,6 @@
 """The verbs of `neuron-model` and their options, each with help and examples."""
 
 import argparse
-import difflib
 import importlib
 import os
 import re
@@ -9,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from device_model.commands.failure import USAGE, Failure
+from neurontools.spelling import did_you_mean
 from neurontools.wire import default_socket_path
 
 DEFAULT_SCENARIO = "opt-30b"
@@ -17,7 +17,7 @@ _MAX_SPEED = 1e6
 _MAX_SEED = 2**63 - 1
 
 _LIKENESS = 0.7
-"""How like a known word another must be (difflib's ratio) to be taken for a slip."""
+"""How like a known word another must be to be taken for a slip: words this short are like each other by chance."""
 
 _EXAMPLES = """examples:
   neuron-model run -- neuron-ls                       a model for one command
@@ -50,13 +50,15 @@ def parse(arguments: list[str]) -> tuple[str, Any]:
     if arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"):
         raise Failure(f"the verb comes first, found {arguments[0]!r}", _verbs_hint(), USAGE)
     if not arguments[0].startswith("-") and arguments[0] not in _VERBS:
-        raise Failure(f"there is no verb {arguments[0]!r}{_nearest(arguments[0], _VERBS)}", _verbs_hint(), USAGE)
+        raise Failure(
+            f"there is no verb {arguments[0]!r}{did_you_mean(arguments[0], _VERBS, _LIKENESS)}", _verbs_hint(), USAGE
+        )
     parser, named = _parsers(arguments[0])
     options, left = parser.parse_known_args(arguments)
     if left:
         known = re.findall(r"--[a-z-]+", named.format_usage())
         raise Failure(
-            f"{options.verb} does not take {left[0]!r}{_nearest(left[0], known)}",
+            f"{options.verb} does not take {left[0]!r}{did_you_mean(left[0], known, _LIKENESS)}",
             f"see `neuron-model {options.verb} --help`",
             USAGE,
         )
@@ -67,11 +69,6 @@ def parse(arguments: list[str]) -> tuple[str, Any]:
 
 def _verbs_hint() -> str:
     return f"verbs: {', '.join(_VERBS)}; see `neuron-model --help`"
-
-
-def _nearest(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=_LIKENESS)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def _parsers(named: str) -> tuple[_Parser, _Parser]:

@@ -6,11 +6,11 @@ from typing import Any, Literal, NamedTuple
 
 from device_model.machine.core import Core
 from device_model.machine.device import Device
-from device_model.mistakes import nearest
 from device_model.runtime.process import Process
 from device_model.runtime.runtime import Runtime
 from neurontools.hardware.chips import CHIPS
 from neurontools.hardware.driver import version_tuple
+from neurontools.spelling import did_you_mean
 
 Kind = Literal["device", "core", "link", "process", "node"]
 """What a fault is injected into."""
@@ -106,7 +106,9 @@ class Fault(NamedTuple):
         for name, value in given.items():
             if name not in known:
                 takes = ", ".join(known) or "none"
-                raise FaultError(f"{self.name} has no parameter {name!r:.40}{nearest(name, known)}; it takes {takes}")
+                raise FaultError(
+                    f"{self.name} has no parameter {name!r:.40}{did_you_mean(name, known)}; it takes {takes}"
+                )
             known[name].check(value)
         return {name: given.get(name, parameter.default) for name, parameter in known.items()}
 

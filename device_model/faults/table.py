@@ -2,7 +2,7 @@
 
 from device_model.faults import core, device, driver, links, memory, process
 from device_model.faults.fault import Fault, FaultError
-from device_model.mistakes import nearest
+from neurontools.spelling import did_you_mean
 
 _FAMILIES = (memory, core, links, process, device, driver)
 
@@ -13,5 +13,5 @@ FAULTS: dict[str, Fault] = {fault.name: fault for family in _FAMILIES for fault 
 def fault_named(name: str) -> Fault:
     """The fault of that name; FaultError, which names the nearest, where there is none."""
     if name not in FAULTS:
-        raise FaultError(f"there is no fault {name!r:.40}{nearest(name, FAULTS)}")
+        raise FaultError(f"there is no fault {name!r:.40}{did_you_mean(name, FAULTS)}")
     return FAULTS[name]

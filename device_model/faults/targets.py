@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from device_model.faults.fault import Fault, FaultError, Kind, Target
-from device_model.mistakes import nearest
 from device_model.runtime.runtime import Runtime
+from neurontools.spelling import did_you_mean
 
 OPTIONS: dict[Kind, str] = {
     "device": "--device N",
@@ -72,7 +72,7 @@ def _link(runtime: Runtime, value: Any) -> Target:
 def _process(runtime: Runtime, value: Any) -> Target:
     tags = {process.identity.tag: process for process in runtime.processes.values()}
     if not isinstance(value, str) or value not in tags:
-        raise FaultError(f"no process {value!r:.70} runs{nearest(str(value), tags)}; {_running(tags)}")
+        raise FaultError(f"no process {value!r:.70} runs{did_you_mean(str(value), tags)}; {_running(tags)}")
     process = tags[value]
     devices = tuple(runtime.node.devices[device] for device in process.devices)
     return Target("process", f"process {value}", devices, process.cores, process)

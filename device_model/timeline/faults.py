@@ -12,9 +12,9 @@ from device_model.faults.table import FAULTS, fault_named
 from device_model.kernel.chance import Chance
 from device_model.kernel.clock import NS
 from device_model.metric_path import Value, metric_path
-from device_model.mistakes import nearest
 from device_model.timeline.parts import Metric, need_number, processes_in
 from device_model.workloads.spec import Duration, Line, LongDuration, Part
+from neurontools.spelling import did_you_mean
 from neurontools.units import parse_duration_ns
 
 _PERIODS_NS = {"s": NS, "m": 60 * NS, "h": 3600 * NS, "d": 86_400 * NS}
@@ -137,7 +137,7 @@ class FaultSpec(Part):
             unknown = next((name for name in value if name not in names), None)
             if unknown is not None:
                 known = f"known: {', '.join(names)}" if names else f"{fault.name} has none"
-                raise ValueError(f"no such parameter {unknown!r:.40}{nearest(unknown, names)}; {known}")
+                raise ValueError(f"no such parameter {unknown!r:.40}{did_you_mean(unknown, names)}; {known}")
             fault.checked(value)
         return value
 

@@ -15,7 +15,6 @@ from pydantic import (
 
 from device_model.kernel.chance import Chance
 from device_model.kernel.clock import NS
-from device_model.mistakes import nearest
 from device_model.workloads.arrivals import (
     Arrivals,
     Bursty,
@@ -34,6 +33,7 @@ from device_model.workloads.models.cnns import CNNS
 from device_model.workloads.models.datatypes import DATA_TYPES
 from device_model.workloads.models.lookup import UnknownModelError, find
 from device_model.workloads.models.shapes import shape_for
+from neurontools.spelling import did_you_mean
 from neurontools.units import parse_bytes, parse_duration_ns
 
 LONGEST = "3650d"
@@ -288,7 +288,9 @@ ModelName = Annotated[str, AfterValidator(_model)]
 
 def _data_type(value: str) -> str:
     if value not in DATA_TYPES:
-        raise ValueError(f"expected one of {', '.join(DATA_TYPES)}, found {value!r:.40}{nearest(value, DATA_TYPES)}")
+        raise ValueError(
+            f"expected one of {', '.join(DATA_TYPES)}, found {value!r:.40}{did_you_mean(value, DATA_TYPES)}"
+        )
     return value
 
 

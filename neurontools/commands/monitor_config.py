@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from neurontools.commands.monitor_plan import DEFAULT_PERIOD_NS, Groups, Plan, Runtimes
 from neurontools.exporters.report import RUNTIME_GROUPS, SYSTEM_GROUPS
+from neurontools.spelling import nearest
 from neurontools.units import NS_PER_MS, parse_duration_ns
 
 _LONGEST_TEXT = 1_000_000
@@ -130,14 +130,14 @@ def _explain(error: ValidationError) -> str:
     kind, found = fault["type"], fault["input"]
     if kind == "extra_forbidden":
         known = _known_keys(fault["loc"][:-1])
-        return f"{path}: unknown key; the nearest known one is {_nearest(str(fault['loc'][-1]), known)!r}"
+        return f"{path}: unknown key; the nearest known one is {nearest(str(fault['loc'][-1]), known, 0)!r}"
     if kind == "missing":
         return f"{path}: this key is required"
     if kind == "value_error":
         return f"{path}: {fault['ctx']['error']}"
     if kind == "literal_error":
         choices = get_args(SystemGroup if fault["loc"][0] == "system_metrics" else RuntimeGroup)
-        near = _nearest(str(found), choices)
+        near = nearest(str(found), choices, 0)
         return f"{path}: expected one of {', '.join(choices)}, got {found!r}; the nearest is {near!r}"
     return f"{path}: expected {_EXPECTED.get(kind, fault['msg'])}, got {json.dumps(found)}"
 
@@ -166,7 +166,3 @@ def _known_keys(location: Iterable[int | str]) -> Iterable[str]:
 def _path(location: Iterable[int | str]) -> str:
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return text.removeprefix(".") or "the document"
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]

@@ -48,10 +48,9 @@ def lookup(name: str) -> Instance:
     """The instance type of that name; KeyError names the nearest known one."""
     if name in INSTANCES:
         return INSTANCES[name]
-    import difflib  # only an unknown name pays for this import
+    from neurontools.spelling import nearest  # only an unknown name pays for this import
 
-    nearest = difflib.get_close_matches(name, INSTANCES, n=1, cutoff=0.0)
-    raise KeyError(f"unknown instance type {name!r}; the nearest known one is {nearest[0]!r}")
+    raise KeyError(f"unknown instance type {name!r}; the nearest known one is {nearest(name, INSTANCES, 0)!r}")
 
 
 def links_per_device(instance: Instance) -> int:

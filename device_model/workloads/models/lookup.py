@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
+
+from neurontools.spelling import nearest
 
 Shape = TypeVar("Shape")
 
 # What a fine-tuned or converted checkpoint adds to the name of the architecture it shares.
 _VARIANT = re.compile(r"[-_](hf|chat|instruct|it|python|finetuned.*|v\d\.\d|discriminator|generator)$")
 _FAMILY = re.compile(r"^meta-(?=llama)")
+
+_LIKENESS = 0.4
+"""How like a known name another must be to be suggested: whoever asks for a model that is not known wants any close."""
 
 
 class UnknownModelError(LookupError):
@@ -26,14 +30,7 @@ class UnknownModelError(LookupError):
     @classmethod
     def among(cls, name: str, known: Iterable[str]) -> UnknownModelError:
         """The error for a name that is none of `known`."""
-        return cls(name, nearest_name(name, known))
-
-
-def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name closest to `name`, upper and lower case alike and an owner before a slash ignored; or None."""
-    folded = {candidate.casefold(): candidate for candidate in known}
-    matches = difflib.get_close_matches(_bare(name), folded, n=1, cutoff=0.4)
-    return folded[matches[0]] if matches else None
+        return cls(name, nearest(_bare(name), known, _LIKENESS))
 
 
 def find(name: str, shapes: Mapping[str, Shape]) -> Shape | None:
