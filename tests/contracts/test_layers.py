@@ -13,6 +13,7 @@ BREACHES = {
     "neurontools/hardware/chips.py": "neurontools.schema",
     "neurontools/schema/snapshot.py": "neurontools.wire",
     "neurontools/wire.py": "neurontools.metrics",
+    "neurontools/report_format/decode.py": "neurontools.wire",
     "neurontools/views/ls.py": "neurontools.sources",
     "neurontools/sources/model.py": "device_model",
     "device_model/daemon.py": "neurontools.metrics",

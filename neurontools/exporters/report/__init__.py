@@ -1,19 +1,21 @@
 """neuron-monitor's document: what is in one, its text, and back from the text to intervals."""
 
-from neurontools.exporters.report.contents import (
+from neurontools.exporters.report.contents import hardware_info, instance_info
+from neurontools.exporters.report.encode import encode
+from neurontools.exporters.report.extended import extended
+from neurontools.exporters.report.needs import needed, needed_kind
+from neurontools.report_format import (
     GROUPS,
     RUNTIME_GROUPS,
     SYSTEM_GROUPS,
     Group,
     Report,
+    ReportError,
     Runtime,
-    hardware_info,
-    instance_info,
+    decode,
+    inventory_of,
+    whole,
 )
-from neurontools.exporters.report.decode import ReportError, decode, inventory_of, whole
-from neurontools.exporters.report.encode import encode
-from neurontools.exporters.report.extended import extended
-from neurontools.exporters.report.needs import needed, needed_kind
 
 __all__ = [
     "GROUPS",

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, Struct
 
-from neurontools.exporters.report import format as form
-from neurontools.exporters.report.contents import RUNTIME_GROUPS, SYSTEM_GROUPS, Group, Report, Runtime
 from neurontools.hardware.memory import official_device, official_host
+from neurontools.report_format import RUNTIME_GROUPS, SYSTEM_GROUPS, Group, Report, Runtime
+from neurontools.report_format import format as form
 from neurontools.schema.interval_memo import Memo
 from neurontools.schema.interval_records import (
     CoreInterval,

@@ -10,8 +10,10 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from neurontools.exporters.report import format as form
-from neurontools.exporters.report.contents import (
+from neurontools.hardware.chips import CHIPS, Chip
+from neurontools.hardware.instances import INSTANCES, chip_of
+from neurontools.report_format import format as form
+from neurontools.report_format.contents import (
     NAME_MARK,
     RUNTIME_GROUPS,
     SIMULATED,
@@ -20,8 +22,6 @@ from neurontools.exporters.report.contents import (
     Report,
     Runtime,
 )
-from neurontools.hardware.chips import CHIPS, Chip
-from neurontools.hardware.instances import INSTANCES, chip_of
 from neurontools.schema.deltas import mean, total_of
 from neurontools.schema.interval_records import (
     CoreInterval,
