@@ -74,6 +74,7 @@ _NOT_METRICS = {
     (PROCESS, "started_ns"): "identity",
     (PROCESS, "cores"): "identity",
     (PROCESS, "groups"): "identity",
+    (PROCESS, "duration_ns"): "how long it was watched, not what it did",
     (DEVICE, "power_epoch_s"): "the age of the power numbers, not a number of the device",
     (PROCESS, "latency_total.count"): "process_executions_total and the histogram have it",
     (PROCESS, "latency_device.count"): "process_executions_total and the histogram have it",

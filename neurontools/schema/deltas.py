@@ -46,9 +46,22 @@ def part(record: object | None, name: str) -> Any:
     return None if record is None else getattr(record, name)
 
 
+def own_duration_ns(previous: object | None, current: object, period: Period) -> int:
+    """How long a record was watched: where it was not read at the times of the heads, between its own times."""
+    before_ns, now_ns = part(previous, "time_ns"), part(current, "time_ns")
+    if before_ns is None or now_ns is None:
+        return period.duration_ns
+    return max(0, int(now_ns - before_ns))
+
+
+def same_counters(previous: object, current: object) -> bool:
+    """Whether two readings of a record are of the same counters: another part of the source has its own time, too."""
+    return (part(previous, "time_ns") is None) == (part(current, "time_ns") is None)
+
+
 def per_s(count: int | None, duration_ns: int) -> float | None:
-    """A count in a period as a rate per second."""
-    return None if count is None else count * NS_PER_S / duration_ns
+    """A count in a period as a rate per second; None for a period of no length."""
+    return None if count is None or not duration_ns else count * NS_PER_S / duration_ns
 
 
 def percent(part: float | None, whole: float | None) -> float | None:

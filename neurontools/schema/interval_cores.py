@@ -6,9 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
-from neurontools.schema.deltas import Meters, Period, mean, part, per_s, percent, total_of
+from neurontools.schema.deltas import (
+    Meters,
+    Period,
+    mean,
+    own_duration_ns,
+    part,
+    per_s,
+    percent,
+    same_counters,
+    total_of,
+)
 from neurontools.schema.interval_memo import Memo
 from neurontools.schema.interval_records import CoreInterval, EnginePercents
 from neurontools.schema.snapshot import Core, Counter, MemoryUse, PeRow
@@ -23,15 +33,17 @@ _UNREAD = Core(core=-1, index=-1)
 
 def physical_core(previous: Core | None, current: Core, device: int, period: Period) -> CoreInterval:
     """One physical core; without an earlier reading of it everything that needs one is None."""
-    if previous == current:
+    if previous == current and current.time_ns is None:
         return _at_rest((device, current.core), current, device)
     return _counted(previous, current, device, period)
 
 
 def _counted(previous: Core | None, current: Core, device: int, period: Period) -> CoreInterval:
-    duration_ns = period.duration_ns
+    duration_ns = own_duration_ns(previous, current, period)
     meters = Meters(f"core/{current.core}", period.resets)
     previous = previous or _UNREAD
+    if not same_counters(previous, current):
+        previous = replace(previous, busy_ns=None, flops=None)
     busy_ns = meters.one("busy_ns", previous.busy_ns, current.busy_ns)
     collectives_ns = meters.one("collectives_ns", previous.collectives_ns, current.collectives_ns)
     flops = meters.one("flops", previous.flops, current.flops)

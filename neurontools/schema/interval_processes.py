@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from neurontools.schema.deltas import Meters, Period, mean, part, per_s, percent, percentiles, total_of
+from neurontools.schema.deltas import (
+    Meters,
+    Period,
+    mean,
+    own_duration_ns,
+    part,
+    per_s,
+    percent,
+    percentiles,
+    same_counters,
+    total_of,
+)
 from neurontools.schema.histogram import Histogram
 from neurontools.schema.interval_memo import Memo
 from neurontools.schema.interval_records import (
@@ -35,6 +47,8 @@ _NEWBORN = Process(
 
 def earlier_reading(previous: Process | None, current: Process, previous_time_ns: int) -> Process | None:
     """What to count a process from: its earlier reading, zero if it started since then, else None."""
+    if previous is not None and not same_counters(previous, current):
+        return None
     if previous is None and current.started_ns > previous_time_ns:
         return _NEWBORN
     return previous
@@ -49,16 +63,16 @@ def process_interval(
 ) -> ProcessInterval:
     """One process; `cores` are the node's logical cores by number."""
     meters = Meters(f"process/{current.pid}", period.resets)
+    duration_ns = own_duration_ns(previous, current, period)
     executions = _tally(meters, "executions", previous, current)
-    user_ns = meters.one("vcpu_user_ns", part(previous, "vcpu_user_ns"), current.vcpu_user_ns)
-    system_ns = meters.one("vcpu_system_ns", part(previous, "vcpu_system_ns"), current.vcpu_system_ns)
-    vcpu_ns = None if vcpu_count is None else vcpu_count * period.duration_ns
+    vcpu_ns = None if vcpu_count is None else vcpu_count * duration_ns
     memory = _memory_of(current.pid, current.memory, period.core_size)
     numbers = _logical(current.cores, period.core_size)
     own = [cores.get(number) for number in numbers]
     return ProcessInterval(
         pid=current.pid,
         started_ns=current.started_ns,
+        duration_ns=None if duration_ns == period.duration_ns else duration_ns,
         user=current.user,
         tag=current.tag,
         command=current.command,
@@ -69,19 +83,13 @@ def process_interval(
         flops_per_s=total_of([part(core, "flops_per_s") for core in own]),
         executions=executions,
         executions_total=current.executions,
-        executions_per_s=per_s(_ran_to_end(executions), period.duration_ns),
+        executions_per_s=per_s(_ran_to_end(executions), duration_ns),
         errors=_tally(meters, "errors", previous, current),
         errors_total=current.errors,
         latency_total=_distribution(meters, "latency_total", previous, current),
         latency_total_histogram=current.latency_total,
         latency_device=_distribution(meters, "latency_device", previous, current),
         latency_device_histogram=current.latency_device,
-        vcpu_user_ns=user_ns,
-        vcpu_user_ns_total=current.vcpu_user_ns,
-        vcpu_user_percent=percent(user_ns, vcpu_ns),
-        vcpu_system_ns=system_ns,
-        vcpu_system_ns_total=current.vcpu_system_ns,
-        vcpu_system_percent=percent(system_ns, vcpu_ns),
         memory=memory,
         memory_used_bytes=None if memory is None else sum([sum(used.values()) for used in memory.values()]),
         host_memory=current.host_memory,
@@ -89,7 +97,17 @@ def process_interval(
         resident_bytes=current.resident_bytes,
         models=_models_of(current.pid, current.models, period.core_size),
         workload=_workload(part(previous, "workload"), current.workload, period, meters),
+        **_vcpu("user", previous, current, vcpu_ns, meters),
+        **_vcpu("system", previous, current, vcpu_ns, meters),
     )
+
+
+def _vcpu(kind: str, previous: Process | None, current: Process, vcpu_ns: int | None, meters: Meters) -> dict[str, Any]:
+    """CPU time of one kind; `vcpu_ns` is the time that all vCPUs had."""
+    name = f"vcpu_{kind}"
+    total = getattr(current, f"{name}_ns")
+    spent_ns = meters.one(f"{name}_ns", part(previous, f"{name}_ns"), total)
+    return {f"{name}_ns": spent_ns, f"{name}_ns_total": total, f"{name}_percent": percent(spent_ns, vcpu_ns)}
 
 
 def _workload(

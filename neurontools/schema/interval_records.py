@@ -210,10 +210,12 @@ class ProcessInterval(Document, frozen=True, kw_only=True):
     `user` of 4 over 62.5 ms on 4 vCPUs is one kernel tick of 10 ms.
     `memory` is device memory in bytes by core and category; `utilization_percent` is the mean and
     `flops_per_s` the sum over the process's cores, which no other process can use meanwhile.
+    `duration_ns` is the length of its own period, where that is not the interval's.
     """
 
     pid: int
     started_ns: int
+    duration_ns: int | None = None
     user: str | None = None
     tag: str | None = None
     command: str | None = None

@@ -29,11 +29,16 @@ class Gap(Document, frozen=True, kw_only=True):
 
 
 class Head(Document, frozen=True, kw_only=True):
-    """The instant and the circumstances of a snapshot. `gaps` is keyed by the part that is unknown."""
+    """The instant and the circumstances of a snapshot.
+
+    `parts` has the origins of what is not from `origin`: core (what its execution is counted by), process, host, ecc.
+    `gaps` is keyed by the part that is unknown.
+    """
 
     time_ns: int
     boot_id: str
     origin: Origin
+    parts: dict[str, Origin] = field(default_factory=dict)
     logical_neuroncore_config: int = 1
     lnc_assumed: bool = True
     gaps: dict[str, Gap] = field(default_factory=dict)
@@ -76,11 +81,12 @@ class Core(Document, frozen=True, kw_only=True):
 
     `busy_ns` is time in execution, waiting for peers included; `collectives_ns` is the part of it
     spent in collectives. `status` and `other_info` are keyed by the driver's names, `memory` by the
-    driver's device memory categories.
+    driver's device memory categories. `time_ns` is when execution was counted, if not at the head's time.
     """
 
     core: int
     index: int
+    time_ns: int | None = None
     busy_ns: int | None = None
     collectives_ns: int | None = None
     engines: EngineTimes | None = None
@@ -197,11 +203,12 @@ class Process(Document, frozen=True, kw_only=True):
 
     `memory` is bytes by physical core (over the node) and category; `executions` is keyed by
     neuron-monitor's outcomes, `errors` by its error kinds; `groups` are tensor-parallel groups of
-    physical cores.
+    physical cores. `time_ns` is when its counters were read, if not at the head's time.
     """
 
     pid: int
     started_ns: int
+    time_ns: int | None = None
     user: str | None = None
     tag: str | None = None
     command: str | None = None

@@ -62,7 +62,8 @@ class _Node:
 
     def __init__(self, interval: Interval | None, hardware: form.HardwareInfo) -> None:
         self.hardware = hardware
-        self.processes = {} if interval is None else {process.pid: process for process in interval.processes}
+        processes = () if interval is None else interval.processes
+        self.processes = {(process.pid, process.tag or str(process.pid)): process for process in processes}
         self.cores = {} if interval is None else {core.core: core for core in interval.cores}
         self.physical: dict[int, CoreInterval] = {}
         if interval is not None and hardware.neuroncore_version == _NESTED:
@@ -85,7 +86,7 @@ class _Nodes:
 
 def _runtime(runtime: Runtime, nodes: _Nodes) -> form.RuntimeData:
     groups = {
-        name: _runtime_group(name, runtime.pid, runtime.groups[name], nodes)
+        name: _runtime_group(name, runtime, runtime.groups[name], nodes)
         for name in RUNTIME_GROUPS
         if name in runtime.groups
     }
@@ -97,13 +98,16 @@ def _runtime(runtime: Runtime, nodes: _Nodes) -> form.RuntimeData:
     )
 
 
-def _runtime_group(name: str, pid: int, group: Group, nodes: _Nodes) -> Any:
+def _runtime_group(name: str, runtime: Runtime, group: Group, nodes: _Nodes) -> Any:
     node = nodes[group.interval]
-    process = node.processes.get(pid) or ProcessInterval(pid=pid, started_ns=0)
+    pid = runtime.pid
+    process = node.processes.get((pid, runtime.tag or str(pid))) or ProcessInterval(pid=pid, started_ns=0)
     filled = _RUNTIME[name](process, node)
     lacks = [field for field in _NEEDS[name] if getattr(process, field) is None]
     if name == "neuroncore_counters" and None in [_utilization(node, core) for core in process.cores]:
         lacks = ["utilization_percent"]
+    if process.duration_ns is not None:
+        group = group._replace(period_ns=process.duration_ns)
     return _stamped(filled, name, group, lacks)
 
 

@@ -49,6 +49,7 @@ def extended(interval: Interval) -> dict[str, Any]:
         "boot_id": head.boot_id,
         "duration_ns": interval.duration_ns,
         "origin": to_builtins(head.origin),
+        **({"parts": to_builtins(head.parts)} if head.parts else {}),
         "gaps": to_builtins(head.gaps),
         "resets": list(interval.resets),
         "cores": [_core(core) for core in interval.cores],

@@ -213,7 +213,7 @@ def _vcpu(interval: Interval, process: ProcessInterval | None) -> Vcpu:
     ]
     runtime = (sum(user for user, _ in known), sum(system for _, system in known))
     runtime_known = interval.processes_known and len(known) == len(own)
-    unknown = "host_vcpu_percent" if system is None else "" if runtime_known else "process_vcpu_percent"
+    unknown = "host_vcpu_percent" if system is None else "" if runtime_known else "process_vcpu_user_percent"
     return Vcpu(system, runtime if runtime_known else None, _why(interval.head, unknown) if unknown else "")
 
 
