@@ -10,7 +10,8 @@ from neurontools.report_format.contents import (
     Report,
     Runtime,
 )
-from neurontools.report_format.decode import ReportError, decode, inventory_of, whole
+from neurontools.report_format.decode import ReportError, chip_in, decode, inventory_of, report_of, whole
+from neurontools.report_format.salvage import Salvage, salvage
 
 __all__ = [
     "GROUPS",
@@ -22,7 +23,11 @@ __all__ = [
     "Report",
     "ReportError",
     "Runtime",
+    "Salvage",
+    "chip_in",
     "decode",
     "inventory_of",
+    "report_of",
+    "salvage",
     "whole",
 ]

@@ -57,6 +57,11 @@ def decode(line: bytes | str, time_ns: int = 0) -> Report:
         document = _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReportError(f"not a document of neuron-monitor: {error}") from None
+    return report_of(document, time_ns)
+
+
+def report_of(document: form.Document, time_ns: int = 0) -> Report:
+    """A line that was read already, see `decode`."""
     instance, hardware = document.instance_info, document.neuron_hardware_info
     head = _head(instance, hardware, time_ns)
     return Report(
@@ -96,7 +101,7 @@ def whole(report: Report) -> Interval:
 def inventory_of(report: Report) -> Inventory:
     """What a report says of the hardware; what it leaves out is taken from the instance type, if that is known."""
     info, hardware = report.instance, report.hardware
-    chip, instance = _chip(info, hardware), INSTANCES.get(info.instance_type)
+    chip, instance = chip_in(info, hardware), INSTANCES.get(info.instance_type)
     lnc = _given(hardware.logical_neuroncore_config, 1)
     memory = _given(hardware.neuron_device_memory_size, chip.memory_bytes if chip else 0)
     device = InventoryDevice(device=0, cores=hardware.neuroncore_per_device_count * lnc, memory_bytes=memory)
@@ -137,7 +142,8 @@ def _scenario(info: form.InstanceInfo) -> str | None:
     return info.instance_name.removeprefix(NAME_MARK) if info.instance_name.startswith(NAME_MARK) else None
 
 
-def _chip(info: form.InstanceInfo, hardware: form.HardwareInfo) -> Chip | None:
+def chip_in(info: form.InstanceInfo, hardware: form.HardwareInfo) -> Chip | None:
+    """The chip that a line speaks of; None for one that is not known."""
     if info.instance_type in INSTANCES:
         return chip_of(INSTANCES[info.instance_type])
     named = (chip for chip in CHIPS.values() if chip.monitor_device_type == hardware.neuron_device_type)

@@ -2,27 +2,45 @@
 
 Source: captured lines of AWS's tool, and its user guide for `flops`, `v3d` and the newer keys of neuron_hardware_info.
 A key that older releases lack is UNSET where it is not there. Whole numbers are written without a fraction, as Go does.
+A number that no host can have, such as a negative count, is refused when it is read.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import UNSET, Raw, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 Number = int | float
+"""As Go writes a float64."""
+
+Count = Annotated[int, Meta(ge=0, le=1 << 53)]
+"""The most is what JSON's readers agree on."""
+
+Few = Annotated[int, Meta(ge=0, le=128)]
+"""More devices of a host, or cores of a device, there are not."""
+
+Index = Annotated[int, Meta(ge=0, le=9999)]
+Key = Annotated[str, Meta(pattern="^[0-9]{1,4}$")]
+"""An index as the key of an object."""
+
+Seconds = Annotated[int, Meta(ge=0, le=10**7)] | Annotated[float, Meta(ge=0, le=1e7)]
+Percent = Annotated[int, Meta(ge=0, le=10**6)] | Annotated[float, Meta(ge=0, le=1e6)]
+"""Well over 100 where a core's time is credited when an execution ends."""
+
+Rate = Annotated[int, Meta(ge=0, le=10**18)] | Annotated[float, Meta(ge=0, le=1e18)]
 
 
 class Percentiles(Struct, kw_only=True):
     """A latency in seconds."""
 
-    p0: Number
-    p1: Number
-    p100: Number
-    p25: Number
-    p50: Number
-    p75: Number
-    p99: Number
+    p0: Seconds
+    p1: Seconds
+    p100: Seconds
+    p25: Seconds
+    p50: Seconds
+    p75: Seconds
+    p99: Seconds
 
 
 class LatencyStats(Struct, kw_only=True):
@@ -35,29 +53,29 @@ class LatencyStats(Struct, kw_only=True):
 class ErrorSummary(Struct, kw_only=True):
     """Errors of the period by kind."""
 
-    generic: int = 0
-    numerical: int = 0
-    transient: int = 0
-    model: int = 0
-    runtime: int = 0
-    hardware: int = 0
+    generic: Count = 0
+    numerical: Count = 0
+    transient: Count = 0
+    model: Count = 0
+    runtime: Count = 0
+    hardware: Count = 0
 
 
 class ExecutionSummary(Struct, kw_only=True):
     """Executions of the period by outcome."""
 
-    completed: int = 0
-    completed_with_err: int = 0
-    completed_with_num_err: int = 0
-    timed_out: int = 0
-    incorrect_input: int = 0
-    failed_to_queue: int = 0
+    completed: Count = 0
+    completed_with_err: Count = 0
+    completed_with_num_err: Count = 0
+    timed_out: Count = 0
+    incorrect_input: Count = 0
+    failed_to_queue: Count = 0
 
 
 class ExecutionStats(Struct, kw_only=True):
     """What a runtime executed."""
 
-    period: Number = 0
+    period: Seconds = 0
     error_summary: ErrorSummary = field(default_factory=ErrorSummary)
     execution_summary: ExecutionSummary = field(default_factory=ExecutionSummary)
     latency_stats: LatencyStats = field(default_factory=LatencyStats)
@@ -67,44 +85,44 @@ class ExecutionStats(Struct, kw_only=True):
 class HostBytes(Struct, kw_only=True):
     """Host memory by category."""
 
-    application_memory: int = 0
-    constants: int = 0
-    dma_buffers: int = 0
-    tensors: int = 0
+    application_memory: Count = 0
+    constants: Count = 0
+    dma_buffers: Count = 0
+    tensors: Count = 0
 
 
 class CoreBytes(Struct, kw_only=True):
     """Device memory on one core by category."""
 
-    constants: int = 0
-    model_code: int = 0
-    model_shared_scratchpad: int = 0
-    runtime_memory: int = 0
-    tensors: int = 0
+    constants: Count = 0
+    model_code: Count = 0
+    model_shared_scratchpad: Count = 0
+    runtime_memory: Count = 0
+    tensors: Count = 0
 
 
 class UsageBreakdown(Struct, kw_only=True):
     """A runtime's memory by place and category."""
 
     host: HostBytes = field(default_factory=HostBytes)
-    neuroncore_memory_usage: dict[str, CoreBytes] = field(default_factory=dict)
+    neuroncore_memory_usage: dict[Key, CoreBytes] = field(default_factory=dict)
 
 
 class RuntimeBytes(Struct, kw_only=True):
     """A runtime's memory; the totals are the sums of the breakdown."""
 
-    host: int = 0
-    neuron_device: int = 0
+    host: Count = 0
+    neuron_device: Count = 0
     usage_breakdown: UsageBreakdown = field(default_factory=UsageBreakdown)
 
 
 class SubgraphDeviceBytes(Struct, kw_only=True):
     """Device memory of one sub-graph by category."""
 
-    constants: int = 0
-    model_code: int = 0
-    runtime_memory: int = 0
-    tensors: int = 0
+    constants: Count = 0
+    model_code: Count = 0
+    runtime_memory: Count = 0
+    tensors: Count = 0
 
 
 class SubgraphBreakdown(Struct, kw_only=True):
@@ -117,8 +135,8 @@ class SubgraphBreakdown(Struct, kw_only=True):
 class SubgraphBytes(Struct, kw_only=True):
     """A sub-graph's memory; the totals are the sums of the breakdown."""
 
-    host: int = 0
-    neuron_device: int = 0
+    host: Count = 0
+    neuron_device: Count = 0
     usage_breakdown: SubgraphBreakdown = field(default_factory=SubgraphBreakdown)
 
 
@@ -135,7 +153,7 @@ class Model(Struct, kw_only=True):
 
     name: str = ""
     uuid: str = ""
-    model_id: int = 0
+    model_id: Count = 0
     is_running: bool = False
     subgraphs: dict[str, Subgraph] | None = field(default_factory=dict)
 
@@ -143,7 +161,7 @@ class Model(Struct, kw_only=True):
 class MemoryUsed(Struct, kw_only=True):
     """What a runtime holds now."""
 
-    period: Number = 0
+    period: Seconds = 0
     neuron_runtime_used_bytes: RuntimeBytes = field(default_factory=RuntimeBytes)
     loaded_models: list[Model] | None = field(default_factory=list)
     error: str = ""
@@ -152,14 +170,14 @@ class MemoryUsed(Struct, kw_only=True):
 class VcpuShare(Struct, kw_only=True):
     """Percent of all vCPUs together."""
 
-    user: Number = 0
-    system: Number = 0
+    user: Percent = 0
+    system: Percent = 0
 
 
 class RuntimeVcpuUsage(Struct, kw_only=True):
     """CPU time of a runtime's process."""
 
-    period: Number = 0
+    period: Seconds = 0
     vcpu_usage: VcpuShare = field(default_factory=VcpuShare)
     error: str = ""
 
@@ -167,23 +185,23 @@ class RuntimeVcpuUsage(Struct, kw_only=True):
 class CorePart(Struct, kw_only=True):
     """One physical core behind a logical one."""
 
-    neuroncore_utilization: Number = 0
+    neuroncore_utilization: Percent = 0
 
 
 class CoreInUse(Struct, kw_only=True):
     """One logical core; the two FLOP/s are one number under the names of the user guide and of newer releases."""
 
-    neuroncore_utilization: Number = 0
-    flops: Number | UnsetType = UNSET
-    effective_flops: Number | UnsetType = UNSET
+    neuroncore_utilization: Percent = 0
+    flops: Rate | UnsetType = UNSET
+    effective_flops: Rate | UnsetType = UNSET
     v3d: dict[str, CorePart] | UnsetType = UNSET
 
 
 class NeuroncoreCounters(Struct, kw_only=True):
     """The cores that a runtime holds, by number over the node."""
 
-    period: Number = 0
-    neuroncores_in_use: dict[str, CoreInUse] | None = field(default_factory=dict)
+    period: Seconds = 0
+    neuroncores_in_use: dict[Key, CoreInUse] | None = field(default_factory=dict)
     error: str = ""
 
 
@@ -199,7 +217,7 @@ class RuntimeReport(Struct, kw_only=True):
 class RuntimeData(Struct, kw_only=True):
     """One process with a Neuron runtime."""
 
-    pid: int
+    pid: Count
     neuron_runtime_tag: str = ""
     error: str = ""
     report: RuntimeReport = field(default_factory=RuntimeReport)
@@ -208,28 +226,28 @@ class RuntimeData(Struct, kw_only=True):
 class MemoryInfo(Struct, kw_only=True):
     """The host's memory."""
 
-    period: Number = 0
-    memory_total_bytes: int = 0
-    memory_used_bytes: int = 0
-    swap_total_bytes: int = 0
-    swap_used_bytes: int = 0
+    period: Seconds = 0
+    memory_total_bytes: Count = 0
+    memory_used_bytes: Count = 0
+    swap_total_bytes: Count = 0
+    swap_used_bytes: Count = 0
     error: str = ""
 
 
 class EccCounts(Struct, kw_only=True):
     """ECC errors of one device in the period."""
 
-    neuron_device_index: int
-    mem_ecc_corrected: int = 0
-    mem_ecc_uncorrected: int = 0
-    sram_ecc_uncorrected: int = 0
-    sram_ecc_corrected: int = 0
+    neuron_device_index: Index
+    mem_ecc_corrected: Count = 0
+    mem_ecc_uncorrected: Count = 0
+    sram_ecc_uncorrected: Count = 0
+    sram_ecc_corrected: Count = 0
 
 
 class HwCounters(Struct, kw_only=True):
     """ECC errors of all devices."""
 
-    period: Number = 0
+    period: Seconds = 0
     neuron_devices: list[EccCounts] | None = field(default_factory=list)
     error: str = ""
 
@@ -237,22 +255,22 @@ class HwCounters(Struct, kw_only=True):
 class CpuShares(Struct, kw_only=True):
     """Percent of the period in each state."""
 
-    user: Number = 0
-    nice: Number = 0
-    system: Number = 0
-    idle: Number = 0
-    io_wait: Number = 0
-    irq: Number = 0
-    soft_irq: Number = 0
+    user: Percent = 0
+    nice: Percent = 0
+    system: Percent = 0
+    idle: Percent = 0
+    io_wait: Percent = 0
+    irq: Percent = 0
+    soft_irq: Percent = 0
 
 
 class VcpuUsage(Struct, kw_only=True):
     """The host's vCPUs, together and by number."""
 
-    period: Number = 0
+    period: Seconds = 0
     average_usage: CpuShares = field(default_factory=CpuShares)
-    usage_data: dict[str, CpuShares] | None = field(default_factory=dict)
-    context_switch_count: int = 0
+    usage_data: dict[Key, CpuShares] | None = field(default_factory=dict)
+    context_switch_count: Count = 0
     error: str = ""
 
 
@@ -284,10 +302,10 @@ class HardwareInfo(Struct, kw_only=True):
     neuron_device_type: str | UnsetType = UNSET
     neuron_device_version: str | UnsetType = UNSET
     neuroncore_version: str | UnsetType = UNSET
-    neuron_device_count: int = 0
-    neuron_device_memory_size: int | UnsetType = UNSET
-    neuroncore_per_device_count: int = 0
-    logical_neuroncore_config: int | UnsetType = UNSET
+    neuron_device_count: Few = 0
+    neuron_device_memory_size: Count | UnsetType = UNSET
+    neuroncore_per_device_count: Few = 0
+    logical_neuroncore_config: Annotated[int, Meta(ge=1, le=8)] | UnsetType = UNSET
     error: str = ""
 
 
