@@ -124,7 +124,7 @@ DEVICE_METRICS: tuple[Metric, ...] = (
         reading="Growth of dma_buffers or tensors follows the processes that use the device.",
         path="host_memory",
         labels=("category",),
-        supplied_by=supply.MEMORY_BY_CATEGORY,
+        supplied_by=supply.DEVICE_HOST_MEMORY,
         cost=FILE,
     ),
     Metric(
@@ -136,7 +136,7 @@ DEVICE_METRICS: tuple[Metric, ...] = (
         help="Host memory in use for the device.",
         reading="The sum of its categories.",
         path="host_memory_bytes",
-        supplied_by=supply.MEMORY_BY_CATEGORY,
+        supplied_by=supply.DEVICE_HOST_MEMORY,
         cost=FILE,
     ),
 )

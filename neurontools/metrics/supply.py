@@ -57,6 +57,9 @@ RUNTIME = driver_runtime(_AT_CLOSE)
 CORE_HOST_MEMORY = driver("2.7.15")
 MEMORY = driver("2.7.15") | {"aws": Supply(True, note="of processes with a Neuron runtime")}
 MEMORY_BY_CATEGORY = driver("2.10.11") | {"aws": Supply(True, note="of processes with a Neuron runtime")}
+DEVICE_HOST_MEMORY = driver("2.10.11") | {
+    "aws": Supply(False, note="AWS's neuron-monitor prints host memory by process, not by device")
+}
 MEMORY_PEAK = driver("2.9.4")
 MEMORY_CAPACITY = driver("2.5.7", "from the chip's datasheet") | {"aws": _YES}
 ENGINES = driver("2.23.9", "the tensor engine only, from pe_cntrs; the other engines have no live source on hardware")

@@ -61,3 +61,18 @@ def narrow(source: Source, kind: type[Snapshot]) -> None:
     """Lets a source skip what `kind` does not look at; one that cannot goes on giving whole snapshots."""
     if isinstance(source, Narrowing):
         source.narrow(kind)
+
+
+@runtime_checkable
+class Pacing(Protocol):
+    """What a source can do besides, where it is itself told of the host in periods: let them be its reader's."""
+
+    def pace(self, period_ns: int) -> None:
+        """From now on there is a reading in each such period; to be called before the first one."""
+        ...
+
+
+def pace(source: Source, period_ns: int) -> None:
+    """Tells a source how often it will be read; one that can be read at any time does not mind."""
+    if isinstance(source, Pacing):
+        source.pace(period_ns)
