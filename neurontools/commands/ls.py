@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
 from neurontools.schema.inventory import Holder, Inventory
-from neurontools.sources.choose import NO_DEVICES, VARIABLE, choose
+from neurontools.sources.choose import NO_DEVICES, READABLE, VARIABLE, choose
 from neurontools.views.ls import values
 
 NAME = "neuron-ls"
@@ -20,7 +20,7 @@ _FLAGS = (
     Flag("topology", "Draw the links between the devices", short="t"),
     Flag("json-output", "Print JSON", short="j"),
     Flag("json", "The same as --json-output"),
-    Flag("source", f"What to read: model[:SOCKET]; else ${VARIABLE}, else this host", value="SOURCE"),
+    Flag("source", f"What to read: {READABLE}; else ${VARIABLE}, else this host", value="SOURCE"),
     Flag("version", "Print the release"),
     Flag("help", "Show this help message", short="h"),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, FlagError, parse, usage
-from neurontools.sources.choose import VARIABLE, SpecError, choose
+from neurontools.sources.choose import READABLE, VARIABLE, SpecError, choose
 
 if TYPE_CHECKING:
     from neurontools.commands.monitor_plan import Plan
@@ -28,7 +28,7 @@ _FLAGS = (
     Flag("extended", "Add a last key, neurontools: engines, banks, links, power, workloads, origin"),
     Flag("json", "Accepted; the output is always JSON"),
     Flag("verbose", "How much to say on stderr, from 0 (nothing, the default) to 4", value="LEVEL"),
-    Flag("source", f"What to read: model[:SOCKET]; else ${VARIABLE}, else this host", value="SOURCE"),
+    Flag("source", f"What to read: {READABLE}; else ${VARIABLE}, else this host", value="SOURCE"),
     Flag("version", "Print the release"),
     Flag("help", "Show this help message", short="h"),
 )

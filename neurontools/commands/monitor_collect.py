@@ -19,7 +19,7 @@ from neurontools.exporters.report import (
 from neurontools.schema.interval import NoInterval
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Process
-from neurontools.schema.source import Source, SourceError, narrow
+from neurontools.schema.source import Source, SourceError, narrow, pace
 from neurontools.sources.choose import NO_DEVICES
 from neurontools.sources.sampling import Sampler
 
@@ -42,9 +42,11 @@ class Collector:
         self._sampler = Sampler(source, None if plan.extended else needed)
         if not plan.extended:
             narrow(source, needed_kind())
-        self._inventory = _inventory(source)
+        pace(source, min(plan.periods().values()))
         self._lost = False
+        # A source may know more of the host once it has been read.
         self._snapshot = self._sampler.take()
+        self._inventory = _inventory(source)
 
     def has_interval(self) -> bool:
         """Whether there is an interval that ends at the latest reading."""

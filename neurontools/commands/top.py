@@ -4,12 +4,12 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
 from neurontools.commands.version import version
-from neurontools.sources.choose import NO_DEVICES, VARIABLE, choose
+from neurontools.sources.choose import NO_DEVICES, READABLE, VARIABLE, choose
 
 if TYPE_CHECKING:
     from neurontools.views.top.reader import Reader, Reading
@@ -19,7 +19,7 @@ NAME = "neuron-top"
 _ABOUT = "Shows what the Neuron devices of this host do, core by core, and what holds their memory."
 
 _FLAGS = (
-    Flag("source", f"What to read: model[:SOCKET]; else ${VARIABLE}, else this host", value="SOURCE"),
+    Flag("source", f"What to read: {READABLE}; else ${VARIABLE}, else this host", value="SOURCE"),
     Flag("refresh", "Seconds between two readings, 0.5 to 60; 1 unless given", value="SECONDS"),
     Flag("once", "Print the sections once, as plain text"),
     Flag("version", "Print the release"),
@@ -99,14 +99,18 @@ def _is_model(reading: "Reading") -> bool:
 
 def _watch(spec: str | None, refresh_s: float) -> None:
     # Textual draws on stderr.
-    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise errors.UsageError("this needs a terminal as stdin, stdout and stderr; for plain text use --once")
+    _need_terminal(sys.stdout, sys.stderr)
+    from neurontools.schema.source import pace
+    from neurontools.units import NS_PER_S
     from neurontools.views.top.reader import Reader
 
     source = choose(spec, os.environ)
     try:
+        pace(source, round(refresh_s * NS_PER_S))
         reader = Reader(source)
         first = _first(reader)
+        # Only now: a source that reads our stdin has put the keyboard in its place.
+        _need_terminal(sys.stdin)
         from neurontools.views.top.app import TopApp
 
         # A key must not wait for the thread that compares two readings: it would hold the interpreter for 5 ms.
@@ -117,6 +121,11 @@ def _watch(spec: str | None, refresh_s: float) -> None:
         source.close()
     if app.return_code:
         raise SystemExit(app.return_code)
+
+
+def _need_terminal(*streams: TextIO | None) -> None:
+    if not all(stream is not None and stream.isatty() for stream in streams):
+        raise errors.UsageError("this needs a terminal as stdin, stdout and stderr; for plain text use --once")
 
 
 def _first(reader: "Reader") -> "Reading":

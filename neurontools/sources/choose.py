@@ -20,6 +20,9 @@ _HOST_TYPE = r"(inf|trn)\d"
 _AMAZON = 0x1D0F
 _DRIVER_DIRECTORIES = ("sys/class/neuron_device", "sys/devices/virtual/neuron_device")
 
+_PATIENCE_S = 1.5
+"""How long a reading of the hardware waits for the first line of AWS's tool."""
+
 
 class SpecError(ValueError):
     """The text that names a source is none that this release reads."""
@@ -36,7 +39,7 @@ def choose(spec: str | None, environ: Mapping[str, str], root: str = "/") -> "So
         return _own_devices(root)
     kind, _, rest = named.partition(":")
     if kind not in _KINDS:
-        raise SpecError(f"cannot read the source {named!r}: this release reads {_READABLE}")
+        raise SpecError(f"cannot read the source {named!r}: this release reads {READABLE}")
     return _KINDS[kind](rest, environ)
 
 
@@ -73,20 +76,59 @@ def _own_devices(root: str) -> "Source":
     evidence = neuron_host(root)
     if evidence is None:
         hint = "no sign of Neuron devices here; to simulate some: neuron-model start, then --source model"
-    else:
+        raise SourceError(NO_DEVICES, hint)
+    if not os.path.exists(_aws_tool(root)):
         hint = (
             f"this is a Neuron host ({evidence}), but this release has no reader of the driver's files, "
-            "only of device models; AWS's own tools are in /opt/aws/neuron/bin"
+            f"only of AWS's own neuron-monitor, and that is not installed ({_aws_tool(root)})"
         )
-    raise SourceError(NO_DEVICES, hint)
+        raise SourceError(NO_DEVICES, hint)
+    return _stream(root)
+
+
+def with_runtimes(hardware: "Source", root: str = "/") -> "Source":
+    """The hardware of this host with what AWS's neuron-monitor tells of its runtimes, where that is installed."""
+    from neurontools.sources.merged import MergedSource
+
+    if not os.path.exists(_aws_tool(root)):
+        return hardware
+    return MergedSource(hardware, lambda: _stream(root, _PATIENCE_S))
+
+
+def _aws_tool(root: str) -> str:
+    return os.path.join(root, "opt/aws/neuron/bin/neuron-monitor")
+
+
+def _stream(root: str, patience_s: float | None = None) -> "Source":
+    # It brings msgspec and subprocess, which a neuron-ls does not need.
+    from neurontools.sources.aws import AwsSource, Command
+
+    command = Command((), _aws_tool(root))
+    return AwsSource(command) if patience_s is None else AwsSource(command, first_line_ns=round(patience_s * 1e9))
 
 
 def _model(rest: str, environ: Mapping[str, str]) -> "Source":
     return ModelSource(rest or default_socket_path(environ))
 
 
-_KINDS: dict[str, Callable[[str, Mapping[str, str]], "Source"]] = {"model": _model}
-_READABLE = "model[:SOCKET]"
+def _aws(rest: str, environ: Mapping[str, str]) -> "Source":
+    import shlex
+
+    from neurontools.sources.aws import AwsSource, Command, Stdin
+
+    if rest == "-":
+        return AwsSource(Stdin())
+    if not rest:
+        return _stream("/")
+    try:
+        return AwsSource(Command(shlex.split(rest)))
+    except ValueError as error:
+        raise SpecError(f"cannot read the command in aws:{rest}: {error}") from None
+
+
+_KINDS: dict[str, Callable[[str, Mapping[str, str]], "Source"]] = {"model": _model, "aws": _aws}
+READABLE = "model[:SOCKET] or aws[:COMMAND|-]"
+"""What --source takes, in words."""
 
 
 def _text(root: str, path: str) -> str:

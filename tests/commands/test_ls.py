@@ -14,7 +14,7 @@ import pytest
 from neurontools.commands import ls
 from neurontools.hardware.instances import INSTANCES
 from neurontools.schema.inventory import to_document
-from neurontools.sources.choose import choose
+from neurontools.sources.choose import READABLE, choose
 from neurontools.views.ls import documents, table, topology, values
 from tests.conftest import Golden
 from tests.sources.server import answering, serving, socket_path
@@ -92,7 +92,7 @@ def test_an_unknown_flag_is_answered_on_stdout(word: str, said: bytes) -> None:
 def test_a_source_that_this_release_does_not_read() -> None:
     result = neuron_ls("--source", "sysfs")
     assert (result.returncode, result.stdout) == (1, b"")
-    assert result.stderr.decode() == "neuron-ls: cannot read the source 'sysfs': this release reads model[:SOCKET]\n"
+    assert result.stderr.decode() == f"neuron-ls: cannot read the source 'sysfs': this release reads {READABLE}\n"
 
 
 def fatal(result: subprocess.CompletedProcess[bytes]) -> tuple[str, list[str]]:

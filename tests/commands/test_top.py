@@ -51,12 +51,14 @@ def neuron_top(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 class Terminal:
-    """neuron-top on a pseudo-terminal of 100x30."""
+    """neuron-top on a pseudo-terminal of 100x30, where need be with something piped in."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, stdin: int | None = None) -> None:
         self.output = b""
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
+            if stdin is not None:
+                os.dup2(stdin, 0)
             size = {"COLUMNS": "100", "LINES": "30", "TERM": "xterm-256color"}
             os.execvpe(COMMAND[0], [*COMMAND, *words], os.environ | size)
 

@@ -7,8 +7,10 @@ import pytest
 from neurontools.hardware.chips import CHIPS
 from neurontools.hardware.instances import INSTANCES
 from neurontools.schema.source import SourceError
-from neurontools.sources.choose import NO_DEVICES, SpecError, choose, neuron_host
+from neurontools.sources.choose import NO_DEVICES, READABLE, SpecError, choose, neuron_host, with_runtimes
 from neurontools.wire import default_socket_path
+from tests.sources.aws.commands import script
+from tests.sources.scripted import Scripted
 from tests.sources.server import answering, serving, socket_path
 
 PCI_IDS = sorted(device_id for chip in CHIPS.values() for device_id in chip.pci_device_ids)
@@ -52,13 +54,30 @@ def test_the_option_goes_before_the_environment() -> None:
     assert reached_path(None, environ) == "/nowhere/environ"
 
 
-@pytest.mark.parametrize(
-    "spec", ["sysfs", "sysfs:/x", "aws", "aws:-", "replay:x@5", "Model", "modelx", "", ":", "model.sock"]
-)
+@pytest.mark.parametrize("spec", ["sysfs", "sysfs:/x", "replay:x@5", "Model", "modelx", "", ":", "model.sock", "Aws"])
 def test_a_source_that_cannot_be_read(spec: str) -> None:
-    with pytest.raises(SpecError, match=r"this release reads model\[:SOCKET\]") as caught:
+    with pytest.raises(SpecError) as caught:
         choose(spec, {})
-    assert repr(spec) in str(caught.value)
+    assert str(caught.value) == f"cannot read the source {spec!r}: this release reads {READABLE}"
+
+
+def test_a_command_that_prints_aws_s_lines_may_have_words(tmp_path: Path) -> None:
+    source = choose(f"aws:{script(tmp_path, 'head -$1 $LINES')} '1'", {})
+    assert source.inventory().instance_type == "inf2.24xlarge"
+    source.close()
+
+
+def test_a_command_that_is_no_command() -> None:
+    with pytest.raises(SpecError, match=r"cannot read the command in aws:cat 'x: No closing quotation"):
+        choose("aws:cat 'x", {})
+
+
+@pytest.mark.parametrize("spec", ["aws", "aws:"])
+def test_aws_s_own_tool_is_where_aws_installs_it(spec: str) -> None:
+    source = choose(spec, {})
+    with pytest.raises(SourceError, match="/opt/aws/neuron/bin/neuron-monitor") as caught:
+        source.inventory()
+    assert "aws-neuronx-tools" in caught.value.hint
 
 
 @pytest.mark.parametrize("environ", [{}, {"NEURONTOOLS_SOURCE": ""}])
@@ -83,6 +102,32 @@ def test_a_neuron_host_never_gets_a_model(tmp_path: Path) -> None:
     assert "trn2.48xlarge" in caught.value.hint
     assert "driver" in caught.value.hint
     assert "neuron-model" not in caught.value.hint
+
+
+def aws_tool(root: Path) -> None:
+    """Installs a tool that prints a line below `root`."""
+    tool = root / "opt/aws/neuron/bin"
+    tool.mkdir(parents=True)
+    script(tool, "head -1 $LINES; exec sleep 60", "neuron-monitor")
+
+
+def test_a_neuron_host_shows_what_aws_s_tool_tells(tmp_path: Path) -> None:
+    write(tmp_path, "sys/class/dmi/id/product_name", "inf2.24xlarge\n")
+    aws_tool(tmp_path)
+    source = choose(None, {}, str(tmp_path))
+    assert source.snapshot().processes
+    source.close()
+
+
+def test_hardware_is_read_with_its_runtimes_where_aws_s_tool_is_installed(tmp_path: Path) -> None:
+    hardware = Scripted([("a", 10), ("a", 11)])
+    assert with_runtimes(hardware, str(tmp_path)) is hardware
+    aws_tool(tmp_path)
+    source = with_runtimes(hardware, str(tmp_path))
+    assert source.inventory() == hardware.inventory()
+    head = source.snapshot().head
+    source.close()
+    assert (head.origin.kind, head.parts["process"].kind) == ("model", "aws")
 
 
 @pytest.mark.parametrize("name", INSTANCES)
