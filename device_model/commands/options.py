@@ -8,13 +8,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from device_model.commands.failure import USAGE, Failure
+from device_model.commands.option_values import core, seed, speed
 from neurontools.spelling import did_you_mean
 from neurontools.wire import default_socket_path
 
 DEFAULT_SCENARIO = "opt-30b"
-
-_MAX_SPEED = 1e6
-_MAX_SEED = 2**63 - 1
 
 _LIKENESS = 0.7
 """How like a known word another must be to be taken for a slip: words this short are like each other by chance."""
@@ -119,12 +117,12 @@ def _scenario(parser: _Parser) -> None:
         "--scenario", default=DEFAULT_SCENARIO, metavar="NAME|FILE", help="what runs on the host (default: %(default)s)"
     )
     parser.add_argument("--instance", metavar="TYPE", help="another instance type than the scenario's")
-    parser.add_argument("--seed", type=_seed, metavar="N", help="another seed than the scenario's")
+    parser.add_argument("--seed", type=seed, metavar="N", help="another seed than the scenario's")
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument(
         "--stepped", dest="speed", action="store_const", const=0.0, help="time moves by `neuron-model advance` only"
     )
-    pace.add_argument("--speed", type=_speed, metavar="K", help="K times as fast as real time (default: 1)")
+    pace.add_argument("--speed", type=speed, metavar="K", help="K times as fast as real time (default: 1)")
     parser.set_defaults(restore=None, speed=1.0)
 
 
@@ -152,7 +150,7 @@ def _restore(parser: _Parser) -> None:
     parser.add_argument("restore", metavar="FILE", help="what `neuron-model save` wrote")
     parser.set_defaults(scenario=DEFAULT_SCENARIO, instance=None, seed=None)
     parser.add_argument(
-        "--speed", type=_speed, default=0.0, metavar="K", help="0 (stepped, the default) or K times real time"
+        "--speed", type=speed, default=0.0, metavar="K", help="0 (stepped, the default) or K times real time"
     )
     _socket(parser)
     _background(parser)
@@ -167,7 +165,7 @@ def _status(parser: _Parser) -> None:
 
 def _explain(parser: _Parser) -> None:
     _socket(parser)
-    parser.add_argument("--core", type=_core, required=True, metavar="N", help="a NeuronCore, counted over the host")
+    parser.add_argument("--core", type=core, required=True, metavar="N", help="a NeuronCore, counted over the host")
     parser.add_argument("--json", action="store_true", help="the facts and the sentences as JSON")
 
 
@@ -201,7 +199,7 @@ def _check(parser: _Parser) -> None:
         "scenario", nargs="?", metavar="NAME|FILE", help="one that comes with the program, or a TOML file"
     )
     parser.add_argument("--instance", metavar="TYPE", help="on this instance type instead of its own")
-    parser.add_argument("--seed", type=_seed, metavar="N", help="with this seed instead of its own")
+    parser.add_argument("--seed", type=seed, metavar="N", help="with this seed instead of its own")
     parser.add_argument("--run", action="store_true", help="run it as fast as it goes: does it show what it expects?")
     parser.add_argument("--json", action="store_true", help="with --run: what was found, as JSON")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of scenarios, for editors")
@@ -351,25 +349,3 @@ _VERBS = {
         ),
     ),
 }
-
-
-def _seed(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= _MAX_SEED):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {_MAX_SEED}, found {text!r:.40}")
-    return int(text)
-
-
-def _core(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"expected the number of a NeuronCore, from 0, found {text!r:.40}")
-    return int(text)
-
-
-def _speed(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= _MAX_SPEED:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 (stepped) to {_MAX_SPEED:.0f}, found {text!r:.40}")
-    return value
