@@ -42,6 +42,12 @@ class _Heal(_Command, tag="heal"):
     what: int | str
 
 
+class _Write(_Command, tag="write"):
+    device: int
+    core: int | None
+    path: str
+
+
 class _Saved(msgspec.Struct):
     name: str
     scenario: dict[str, Any]
@@ -49,7 +55,7 @@ class _Saved(msgspec.Struct):
     seed: int
     epoch_ns: int
     time_ns: int
-    journal: list[_Signal | _Inject | _Heal]
+    journal: list[_Signal | _Inject | _Heal | _Write]
     digest: str
 
 
@@ -110,6 +116,8 @@ def _replay(document: _Saved) -> Simulation:
             model.signal(entry.pid, entry.number)
         elif isinstance(entry, _Inject):
             model.inject(entry.fault, entry.target, entry.parameters, entry.for_ns)
+        elif isinstance(entry, _Write):
+            model.write(entry.device, entry.core, entry.path)
         else:
             model.heal(entry.what)
     model.advance(document.time_ns)

@@ -10,9 +10,11 @@ from device_model.faults.fault import FaultError
 from device_model.faults.injections import Injection, Injections
 from device_model.kernel.clock import NS as NS
 from device_model.kernel.clock import STEPPED_EPOCH_NS
+from device_model.machine.zeroing import zero_file
 from device_model.reading.explain import explain
 from device_model.reading.explanation import Explanation
 from device_model.reading.inventory import take_allocations, take_inventory
+from device_model.reading.published import Published, take_published
 from device_model.reading.snapshot import take_snapshot, times_engines, whole_snapshot
 from device_model.scenario import NamedScenario
 from device_model.scheduled_faults import Missed, ScheduledFaults
@@ -142,6 +144,29 @@ class Simulation:
         """Ends a fault by its number, all of a name, or "all", notes it in the journal, and returns their numbers."""
         return self._command(lambda: self._injections.heal(self.now_ns, what), {"command": "heal", "what": what})
 
+    def write(self, device: int, core: int | None, path: str) -> None:
+        """Somebody writes to a file of the driver, below a device's directory or that of one of its cores, numbered
+        within it. Noted in the journal; raises CommandError where the driver ignores it.
+
+        A counter's file is zeroed; a write to `reset` resets a device that no process has open.
+        """
+        there = 0 <= device < len(self._world.node.devices) and 0 <= (core or 0) < self._world.node.chip.cores
+        if not there or self._world.node.driver.missing_by:
+            raise CommandError(
+                f"there is no file {path!r} of device {device}{'' if core is None else f', core {core}'}"
+            )
+        self._command(
+            lambda: self._write(device, core, path),
+            {"command": "write", "device": device, "core": core, "path": path},
+        )
+
+    def _write(self, index: int, core: int | None, path: str) -> None:
+        device = self._world.node.devices[index]
+        if core is None and path == "reset":
+            self._world.runtime.reset(self.now_ns, device)
+        elif not zero_file(device, core, path, self.now_ns):
+            raise CommandError(f"the driver ignores what is written to {path!r}")
+
     def faults(self) -> list[Injection]:
         """The faults that last now."""
         return self._injections.active
@@ -181,6 +206,10 @@ class Simulation:
         if mark_ns >= max(self._changed_ns, oldest_ns):
             return self._snapshot_at(mark_ns)
         return next((s for s in reversed(self._past) if oldest_ns <= s.head.time_ns <= latest_ns), None)
+
+    def published(self, version: str) -> Published:
+        """What the files of a driver of a version show now."""
+        return take_published(self._world, self._head(self.now_ns), version)
 
     def events(self, since: int) -> Events:
         """Events with a number greater than `since`."""

@@ -5,18 +5,17 @@ from device_model.faults.effects import SERVED, WORK, at, on_cores, on_devices
 from device_model.faults.fault import Fault, Parameters, Target, Undo, disturb, factor, flag, number
 from device_model.kernel.clock import NS
 from device_model.kernel.queue import Order
-from device_model.machine.device import Device
-from device_model.runtime.runtime import Runtime
+from device_model.runtime.runtime import RESET_NS, Runtime
 
 
 def _reset(runtime: Runtime, target: Target, parameters: Parameters, time_ns: int, id: int) -> Undo:
     (device,) = target.devices
-    _count(device, "reset_req_count")
-    device.resetting_by.add(id)
+    device.begin_reset(id)
     disturb(runtime, target, time_ns)
 
     def give_up(now_ns: int) -> None:
-        _count(device, "reset_fail_count")
+        for core in device.cores:
+            core.count("reset_fail_count")
         device.resetting_by.remove(id)
         device.unusable_by.add(id)
 
@@ -31,11 +30,6 @@ def _reset(runtime: Runtime, target: Target, parameters: Parameters, time_ns: in
         disturb(runtime, target, now_ns)
 
     return undo
-
-
-def _count(device: Device, counter: str) -> None:
-    for core in device.cores:
-        core.count(counter)
 
 
 def _seconds_ns(parameters: Parameters) -> int:
@@ -78,7 +72,7 @@ FAULTS = (
         ),
         begin=_reset,
         parameters=(
-            number("seconds", 20.0, 0.001, 480.0, "s", "how long the reset takes"),
+            number("seconds", RESET_NS / NS, 0.001, 480.0, "s", "how long the reset takes"),
             flag("fails", "the reset fails, and the device takes no work until it is healed"),
         ),
         lasts_ns=lambda parameters: None if parameters["fails"] else _seconds_ns(parameters),

@@ -48,7 +48,7 @@ _NEWER_STATUSES = (
 _NEWER_ECC = ("mem_ecc_repairable_uncorrected", "mem_ecc_corrected", "sram_ecc_corrected")
 _HEALTH = (
     *("hbm_ecc_err_count", "repairable_hbm_ecc_err_count", "sram_ecc_err_count"),
-    *("hw_error_event", "unhealthy_components"),
+    *("hw_error_event", "unhealthy_components", "healthcheck_heartbeat"),
 )
 _DEVICE_FIELDS = ("banks/*", "links", "host_memory", "ecc", "power", "reset_state", "serial_number")
 

@@ -1,10 +1,12 @@
 """One physical NeuronCore: who holds it, and what it has counted since boot."""
 
+from collections.abc import Iterable, Mapping
 from math import prod
 from typing import NamedTuple
 
 from device_model.kernel.meter import Credit
 from device_model.machine.activity import NOTHING, Activity, Lockstep, activity_in
+from neurontools.hardware.driver import DRIVER_KEPT_OTHER_INFO
 
 
 class Tally(NamedTuple):
@@ -19,6 +21,31 @@ class LastStep(NamedTuple):
 
     flops: int = 0
     device_ns: int = 0
+
+
+class Zeroed(NamedTuple):
+    """Where a counter stood when one of its files was zeroed: as it is, and without the holder's part."""
+
+    live: int
+    folded: int
+
+
+_NONE_YET = Tally()
+_MOVES_WITH = {"flop_count": "inference_count", "nc_time_in_use": "inference_count"}
+"""Counters whose last increment is that of the last execution: it is another one when this counter has moved."""
+
+
+def driver_counters(
+    tallies: Iterable[tuple[str, Tally]], done: Activity, credit: Credit, last: LastStep, failed: int
+) -> dict[str, Tally]:
+    """The driver's counters of a core, by name, from what it has counted; those that are missing are zero."""
+    succeeded = credit.executions - failed
+    return dict(tallies) | {
+        "success": Tally(succeeded, 1 if succeeded else 0),
+        "inference_count": Tally(credit.executions, 1 if credit.executions else 0),
+        "flop_count": Tally(done.flops, last.flops),
+        "nc_time_in_use": Tally(credit.time_ns // 1000, last.device_ns // 1000),
+    }
 
 
 class Core:
@@ -41,6 +68,11 @@ class Core:
         self.slowed_by: dict[int, float] = {}
         self.hung_by: set[int] = set()
         self.failing_by: dict[int, int] = {}
+        self.folded: dict[str, Tally] = {}
+        """The runtime's counters without what the holder has counted: a driver that is not live adds that at once
+        when the holder closes the device."""
+        self.zeroed: dict[tuple[str, str], Zeroed] = {}
+        """Files that were written to, by counter and file."""
         self._past = NOTHING
         self._credit = Credit()
         self._last_step = LastStep()
@@ -82,4 +114,44 @@ class Core:
 
     def count(self, name: str, amount: int = 1) -> None:
         """Counts an event under the driver's name for it (a status or an other_info counter)."""
-        self.tallies[name] = Tally(self.tallies.get(name, Tally()).total + amount, amount)
+        self.tallies[name] = Tally(self.tallies.get(name, _NONE_YET).total + amount, amount)
+
+    def counters(self, time_ns: int) -> dict[str, Tally]:
+        """The driver's counters by name, as they are; those that are missing are zero."""
+        done, credit, last = self.read(time_ns), self.credit(time_ns), self.last_step(time_ns)
+        return driver_counters(self.tallies.items(), done, credit, last, self.failed_executions)
+
+    def release(self, time_ns: int) -> None:
+        """Its holder closes the device."""
+        self.holder = None
+        for name, tally in self.counters(time_ns).items():
+            if name not in DRIVER_KEPT_OTHER_INFO:
+                self.fold(name, tally.total)
+
+    def fold(self, name: str, total: int) -> None:
+        """A process that has closed the device leaves one of the runtime's counters at this total."""
+        before = self.folded.get(name, _NONE_YET).total
+        # An increment of nothing leaves the last one in its file (assumed).
+        if total > before:
+            self.folded[name] = Tally(total, total - before)
+
+    def zero(self, name: str, file: str, time_ns: int) -> None:
+        """Zeroes the file "total" or "present" of a counter, as a write to it does."""
+        moving = name if file == "total" else _MOVES_WITH.get(name, name)
+        live = self.counters(time_ns).get(moving, _NONE_YET).total
+        self.zeroed[name, file] = Zeroed(live, self.folded.get(moving, _NONE_YET).total)
+
+    def shown(self, name: str, counters: Mapping[str, Tally], live: bool = True) -> Tally:
+        """What the files of a counter show where `counters` says how it stands, `live` or folded.
+
+        A total goes on from where it was zeroed; a last increment is shown again from the next one on.
+        """
+        tally = counters.get(name, _NONE_YET)
+        gone, stale = self.zeroed.get((name, "total")), self.zeroed.get((name, "present"))
+        total, present = tally
+        if gone is not None:
+            total -= gone.live if live else gone.folded
+        if stale is not None:
+            moved = counters.get(_MOVES_WITH.get(name, name), _NONE_YET).total
+            present = 0 if moved == (stale.live if live else stale.folded) else present
+        return Tally(total, present)

@@ -52,6 +52,17 @@ class Device:
         """Whether it takes work."""
         return not (self.resetting_by or self.unusable_by)
 
+    @property
+    def open(self) -> bool:
+        """Whether a process has it open."""
+        return any(core.holder is not None for core in self.cores)
+
+    def begin_reset(self, cause: int) -> None:
+        """It takes no work until what resets it has been taken out of `resetting_by`."""
+        self.resetting_by.add(cause)
+        for core in self.cores:
+            core.count("reset_req_count")
+
     def count_ecc(self, name: str) -> None:
         """Counts a memory error under the driver's name; the counts of SRAM wrap."""
         self.ecc[name] += 1

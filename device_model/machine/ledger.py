@@ -10,11 +10,20 @@ from neurontools.schema.snapshot import MemoryUse
 
 
 class Use(NamedTuple):
-    """The three files of a memory counter, in bytes: in use now, size of the last change, high-water mark."""
+    """The three files of a memory counter, in bytes: in use now, size of the last change, high-water mark.
+
+    `forgotten` is in use as well, but was zeroed in `total` by a write to that file.
+    """
 
     total: int
     present: int
     peak: int
+    forgotten: int = 0
+
+    @property
+    def reading(self) -> MemoryUse:
+        """What the files say."""
+        return MemoryUse(self.total, self.present, self.peak)
 
 
 NOTHING = Use(0, 0, 0)
@@ -83,16 +92,33 @@ class Ledger:
     def core_reading(self, core: int) -> CoreReading:
         """All that the driver says of one core's memory."""
         if core not in self._core_readings:
-            categories = {name: MemoryUse(*self._device_category[core, name]) for name in CORE_MEMORY}
-            host, device = MemoryUse(*self._host_core[core]), MemoryUse(*self._device_core[core])
+            categories = {name: self._device_category[core, name].reading for name in CORE_MEMORY}
+            host, device = self._host_core[core].reading, self._device_core[core].reading
             self._core_readings[core] = CoreReading(host, device, categories)
         return self._core_readings[core]
 
     def host_reading(self) -> dict[str, MemoryUse]:
         """The device's host memory by category; made anew only after a change, so not to be altered."""
         if self._host_reading is None:
-            self._host_reading = {name: MemoryUse(*use) for name, use in self._host_category.items()}
+            self._host_reading = {name: use.reading for name, use in self._host_category.items()}
         return self._host_reading
+
+    def zero_device(self, core: int, category: str | None, file: str) -> None:
+        """Zeroes a file of a category, or with None of all of a core's device memory, as a write to it does."""
+        if category is None:
+            self._device_core[core] = _zeroed(self._device_core[core], file)
+        else:
+            self._device_category[core, category] = _zeroed(self._device_category[core, category], file)
+        self._core_readings.pop(core, None)
+
+    def zero_host(self, core: int | None, category: str | None, file: str) -> None:
+        """Zeroes a file of one of the device's categories of host memory, or of a core's host memory."""
+        if category is not None:
+            self._host_category[category] = _zeroed(self._host_category[category], file)
+            self._host_reading = None
+        elif core is not None:
+            self._host_core[core] = _zeroed(self._host_core[core], file)
+            self._core_readings.pop(core, None)
 
     def _enter_device(self, core: int, category: str, size: int, changed: _Change) -> None:
         category_use = changed(self._device_category[core, category], size)
@@ -113,10 +139,18 @@ def _increased(use: Use, size: int) -> Use:
     if size < 0:
         raise ValueError(f"cannot book {size} bytes")
     total = use.total + size
-    return Use(total, size, max(use.peak, total))
+    return Use(total, size, max(use.peak, total), use.forgotten)
 
 
 def _decreased(use: Use, size: int) -> Use:
-    if not 0 <= size <= use.total:
+    if not 0 <= size <= use.total + use.forgotten:
         raise ValueError(f"cannot take {size} bytes off {use.total}")
-    return Use(use.total - size, size, use.peak)
+    # What was zeroed is released without a trace (assumed: whether the driver's number falls below zero is not known).
+    total = max(0, use.total - size)
+    return Use(total, size, use.peak, use.forgotten - (size - (use.total - total)))
+
+
+def _zeroed(use: Use, file: str) -> Use:
+    if file == "total":
+        return use._replace(total=0, forgotten=use.forgotten + use.total)
+    return use._replace(**{file: 0})

@@ -1,5 +1,6 @@
 """The whole node at one instant as a snapshot. Looking changes nothing: everything here is derived from the state."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -8,7 +9,7 @@ from device_model.build import World
 from device_model.kernel.clock import NS
 from device_model.kernel.meter import Credit
 from device_model.machine.activity import Activity
-from device_model.machine.core import Core, LastStep, Tally
+from device_model.machine.core import Core, LastStep, Tally, driver_counters
 from device_model.machine.device import Device
 from device_model.machine.links import Links
 from device_model.machine.power import last_full_minute
@@ -17,12 +18,12 @@ from device_model.reading.process import process_reading
 from device_model.runtime import memory
 from device_model.workloads.cost.engines import PARTITIONS
 from neurontools.hardware.chips import NeuronCore
-from neurontools.hardware.driver import HEALTH_FAMILIES, POWER_NO_DATA, POWER_VALID, STATUS_NAMES
+from neurontools.hardware.driver import HEALTH_FAMILIES, OTHER_INFO, POWER_NO_DATA, POWER_VALID, STATUS_NAMES
 from neurontools.schema import snapshot as schema
 
 _NONE_YET = schema.Counter(0)
 _NO_STATUS = dict.fromkeys(STATUS_NAMES, _NONE_YET)
-_OTHER = ("model_load_count", "reset_req_count", "reset_fail_count")
+_NO_OTHER = dict.fromkeys(OTHER_INFO, _NONE_YET)
 
 _PE_ROW_GROUPS = 4
 _BYTES_PER_WEIGHT = 2
@@ -102,7 +103,7 @@ def _device(
         ecc=dict(device.ecc),
         power=_power(world, device, time_ns),
         reset_state=device.reset_state,
-        health=_health(device, node.links) if device.chip.family in HEALTH_FAMILIES else None,
+        health=_health(device, node.links, time_ns - node.boot_ns) if device.chip.family in HEALTH_FAMILIES else None,
         serial_number=device.serial_number,
     )
 
@@ -117,9 +118,13 @@ def _core(device: Device, core: Core, time_ns: int, boot_ns: int, written: _Writ
     )
     if work not in written:
         written[work] = _counted(work, device.chip.core, time_ns - boot_ns)
+    counted = written[work]
+    if core.zeroed:
+        counters = core.counters(time_ns)
+        counted = with_counters(counted, {name: core.shown(name, counters) for name in (*STATUS_NAMES, *OTHER_INFO)})
     memory_reading = device.ledger.core_reading(core.index)
     return replace(
-        written[work],
+        counted,
         core=core.number,
         index=core.index,
         host_memory=memory_reading.host,
@@ -133,16 +138,8 @@ def _counted(work: _Work, core: NeuronCore, up_ns: int) -> schema.Core:
     done, credit, last = work.done, work.credit, work.last
     clock_hz = core.engine_clocks_hz["tensor"]
     engines = schema.EngineTimes(done.tensor_ns, done.vector_ns, done.scalar_ns, done.gpsimd_ns)
-    tallies = {name: schema.Counter(tally.total, tally.present) for name, tally in work.tallies}
-    status = _NO_STATUS | {name: count for name, count in tallies.items() if name in _NO_STATUS}
-    executions = schema.Counter(credit.executions, 1 if credit.executions else 0)
-    succeeded = credit.executions - work.failed
-    status["success"] = schema.Counter(succeeded, 1 if succeeded else 0)
-    other = {name: tallies.get(name, _NONE_YET) for name in _OTHER}
-    other["inference_count"] = executions
-    other["flop_count"] = schema.Counter(done.flops, last.flops)
-    other["nc_time_in_use"] = schema.Counter(credit.time_ns // 1000, last.device_ns // 1000)
-    return schema.Core(
+    counters = driver_counters(work.tallies, done, credit, last, work.failed)
+    counted = schema.Core(
         core=0,
         index=0,
         busy_ns=done.busy_ns,
@@ -151,10 +148,17 @@ def _counted(work: _Work, core: NeuronCore, up_ns: int) -> schema.Core:
         flops=done.flops,
         hbm_read_bytes=done.hbm_read_bytes,
         hbm_written_bytes=done.hbm_written_bytes,
-        status=status,
-        other_info=other,
         pe_cntrs=None if clock_hz is None else _pe_counters(done.tensor_ns, done.hbm_read_bytes, up_ns, clock_hz),
     )
+    return with_counters(counted, counters)
+
+
+def with_counters(core: schema.Core, counters: Mapping[str, Tally]) -> schema.Core:
+    """A core whose driver counters are these, and zero where there is none."""
+    found = {name: schema.Counter(tally.total, tally.present) for name, tally in counters.items()}
+    status = _NO_STATUS | {name: count for name, count in found.items() if name in _NO_STATUS}
+    other = _NO_OTHER | {name: count for name, count in found.items() if name in _NO_OTHER}
+    return replace(core, status=status, other_info=other)
 
 
 def _pe_counters(tensor_ns: int, read_bytes: int, up_ns: int, clock_hz: int) -> tuple[schema.PeRow, ...]:
@@ -182,8 +186,8 @@ def _power(world: World, device: Device, time_ns: int) -> schema.Power | None:
     )
 
 
-def _health(device: Device, links: Links) -> dict[str, int | str]:
-    """The health files; which words the driver uses for components is not known, these are assumed."""
+def _health(device: Device, links: Links, up_ns: int) -> dict[str, int | str]:
+    """The health files; the words for components and a heartbeat that counts seconds are assumed."""
     here = device.index
     broken = [f"link {here}-{peer}" for peer in links.neighbours[here] if not links.speed((here, peer))]
     return {
@@ -192,6 +196,7 @@ def _health(device: Device, links: Links) -> dict[str, int | str]:
         "sram_ecc_err_count": device.ecc["sram_ecc_uncorrected"],
         "hw_error_event": device.hardware_errors,
         "unhealthy_components": ", ".join(broken),
+        "healthcheck_heartbeat": up_ns // NS,
     }
 
 

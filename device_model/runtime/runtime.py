@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable
 
 from device_model.kernel.chance import Chance
+from device_model.kernel.clock import NS
 from device_model.kernel.meter import Run
 from device_model.kernel.queue import EventQueue, Order, Ticket
 from device_model.machine.activity import Activity, Lockstep
 from device_model.machine.core import Core
+from device_model.machine.device import Device
 from device_model.machine.host import VcpuTimes
 from device_model.machine.kernel_log import ACTION_TERMINATE, hardware_error
 from device_model.machine.node import Node
@@ -36,6 +38,12 @@ FIRST_PID, PID_STEP = 4096, 61
 """Process numbers lie a little apart, as on a host where other programs start too."""
 
 FIRST_MODEL_ID = 10001
+
+RESET_NS = 20 * NS
+"""How long a device's reset takes (assumed; AWS waits up to 120 s for one, on Trainium2 480 s)."""
+
+_ASKED_FOR = 0
+"""The cause of a reset that a user asks the driver for; those of faults are numbered from 1."""
 
 Loaded = Callable[[int], None]
 """Called with the time in ns when a model has been loaded."""
@@ -177,6 +185,20 @@ class Runtime:
         line = hardware_error(device, core.index, error, action)
         self.events.add(time_ns, KERNEL_LOG, line, None, core.device, core.number)
 
+    def reset(self, time_ns: int, device: Device) -> None:
+        """Somebody asks the driver to reset a device. One that a process has open, or that is being reset, is left
+        alone."""
+        if device.open or device.resetting_by:
+            return
+        device.begin_reset(_ASKED_FOR)
+
+        def ready(now_ns: int) -> None:
+            device.resetting_by.discard(_ASKED_FOR)
+            for process in self.processes_on(device.cores):
+                self.disturbed(now_ns, process)
+
+        self.queue.schedule(time_ns + RESET_NS, Order.FAULT, f"reset {device.index}", ready)
+
     def vcpu_times(self, time_ns: int) -> VcpuTimes:
         """What all processes since boot have used of the host's vCPUs."""
         times = self.node.host.ended.copy()
@@ -195,7 +217,7 @@ class Runtime:
         memory.release(self.node, process)
         memory.close_devices(self.node, process)
         for core in process.cores:
-            core.holder = None
+            core.release(time_ns)
         process.alive = False
         del self.processes[process.pid]
         self._event(time_ns, PROCESS_END, f"{process.identity.command}: {how}", process.pid)
@@ -208,6 +230,8 @@ class Runtime:
             return False
         if any(core.holder is not None for core in cores):
             cores[0].count("resource_nc_error")
+            # The refused process closes the device at once; the core's holder goes on.
+            cores[0].fold("resource_nc_error", cores[0].tallies["resource_nc_error"].total)
             first, last = (core.number // self.node.logical_neuroncore_config for core in (cores[0], cores[-1]))
             self._log(time_ns, log.core_conflict(time_ns, pid, first, last), pid, cores[0])
             return False

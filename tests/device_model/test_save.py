@@ -33,6 +33,16 @@ def test_a_restored_model_goes_on_as_the_saved_one(first: int, victim: str | Non
     assert readings(again) == readings(model)
 
 
+def test_writes_to_the_drivers_files_are_replayed() -> None:
+    model = forward(host(server("a", first_core=0)), 6)
+    model.write(0, 1, "stats/other_info/inference_count/total")
+    model.write(0, None, "stats/memory_usage/host_mem/dma_buffers/peak")
+    forward(model, 1).write(11, None, "reset")
+    again = restore(text_of(forward(model, 2)), "file.json")
+    assert readings(again) == readings(model)
+    assert again.snapshot().devices[11].reset_state == "reset"
+
+
 def test_instance_seed_and_start_are_restored() -> None:
     named = NamedScenario("x", host(server("a")).scenario)
     model = forward(Simulation(named, instance="trn2.48xlarge", seed=99, epoch_ns=1_800_000_000 * NS), 3)

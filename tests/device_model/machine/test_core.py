@@ -70,3 +70,71 @@ def test_what_impairs_a_core_comes_and_goes_by_its_cause() -> None:
     assert core.impaired
     core.failing_by.clear()
     assert not core.impaired
+
+
+def finished(core: Core, start_ns: int, steps: int) -> int:
+    """The core executes some steps in a group of its own; returns when that ended."""
+    group = Lockstep((core.number,))
+    core.attach(group)
+    end_ns = work(group, start_ns, 10, steps)
+    core.detach(end_ns)
+    return end_ns
+
+
+def test_what_a_holder_counts_is_folded_when_it_closes_the_device() -> None:
+    core = Core(0, 0, 0, 0)
+    core.count("reset_req_count")
+    for holder, (start_ns, steps) in enumerate(((0, 3), (100, 5)), 1):
+        core.holder = holder
+        core.count("timeout", 2)
+        end_ns = finished(core, start_ns, steps)
+        before = dict(core.folded)
+        assert core.counters(end_ns)["inference_count"].total > before.get("inference_count", Tally()).total
+        core.release(end_ns)
+    assert core.holder is None
+    assert core.folded["inference_count"] == core.folded["success"] == Tally(8, 5)
+    assert core.folded["timeout"] == Tally(4, 2)
+    assert "reset_req_count" not in core.folded, "the driver counts resets itself, always live"
+    live = core.counters(end_ns)
+    assert {name: tally.total for name, tally in core.folded.items()} == {
+        name: live[name].total for name in core.folded
+    }
+
+
+def test_a_close_that_adds_nothing_leaves_the_last_increment() -> None:
+    core = Core(0, 0, 0, 0)
+    end_ns = finished(core, 0, 3)
+    core.release(end_ns)
+    core.release(end_ns)
+    assert core.folded["inference_count"] == Tally(3, 3)
+
+
+@given(st.integers(0, 5), st.integers(0, 5), st.sampled_from(["success", "inference_count", "flop_count"]))
+def test_a_zeroed_counter_goes_on_from_there(before: int, after: int, name: str) -> None:
+    core, whole = Core(0, 0, 0, 0), Core(0, 0, 0, 0)
+    for each in (core, whole):
+        at_ns = finished(each, 0, before)
+    core.zero(name, "total", at_ns)
+    core.zero(name, "present", at_ns)
+    assert core.shown(name, core.counters(at_ns)) == Tally(0, 0)
+    earlier = whole.counters(at_ns).get(name, Tally()).total
+    for each in (core, whole):
+        end_ns = finished(each, at_ns, after)
+    untouched = whole.counters(end_ns)[name]
+    shown = core.shown(name, core.counters(end_ns))
+    assert shown == Tally(untouched.total - earlier, untouched.present if after else 0)
+
+
+def test_each_file_is_zeroed_by_itself_live_or_folded() -> None:
+    core = Core(0, 0, 0, 0)
+    core.count("timeout", 5)
+    core.release(0)
+    core.holder = 1
+    core.count("timeout", 2)
+    core.zero("timeout", "total", 0)
+    assert core.shown("timeout", core.tallies) == Tally(0, 2)
+    assert core.shown("timeout", core.folded, live=False) == Tally(0, 5)
+    core.count("timeout", 4)
+    core.release(0)
+    assert core.shown("timeout", core.tallies) == Tally(4, 4)
+    assert core.shown("timeout", core.folded, live=False) == Tally(6, 6), "what its holder had counted before, too"

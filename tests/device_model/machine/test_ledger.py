@@ -7,6 +7,7 @@ from hypothesis import given
 from device_model.machine.hbm import Bank, Chunk, OutOfMemory, Owner
 from device_model.machine.ledger import NOTHING, Ledger, Use
 from neurontools.hardware.driver import CORE_MEMORY, HOST_MEMORY
+from neurontools.schema.snapshot import MemoryUse
 from neurontools.units import MIB
 
 CORES = 2
@@ -101,3 +102,37 @@ def test_a_refused_entry_changes_nothing() -> None:
     assert ledger.device_category(0, "tensors") == ledger.device_core(0) == Use(10, 10, 10)
     assert ledger.host_category("tensors") == Use(20, 10, 20)
     assert ledger.host_core(1) == Use(10, 10, 10)
+
+
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=8), st.data())
+def test_what_is_zeroed_in_a_file_is_released_without_a_trace(sizes: list[int], data: st.DataObject) -> None:
+    ledger = Ledger(1)
+    for size in sizes:
+        ledger.allocate_device(0, "tensors", size)
+    ledger.zero_device(0, "tensors", "total")
+    assert ledger.device_category(0, "tensors").reading == MemoryUse(0, sizes[-1], sum(sizes))
+    assert ledger.device_core(0) == Use(sum(sizes), sizes[-1], sum(sizes)), "another file"
+    ledger.allocate_device(0, "tensors", 7)
+    assert ledger.core_reading(0).categories["tensors"].total == 7
+    for size in data.draw(st.permutations([*sizes, 7])):
+        ledger.free_device(0, "tensors", size)
+        assert 0 <= ledger.device_category(0, "tensors").total <= 7
+    assert ledger.device_category(0, "tensors").total == ledger.device_core(0).total == 0
+    with pytest.raises(ValueError, match="cannot take"):
+        ledger.free_device(0, "tensors", 1)
+
+
+def test_every_file_of_memory_is_zeroed_by_itself() -> None:
+    ledger = Ledger(2)
+    ledger.allocate_device(1, "tensors", 30)
+    ledger.allocate_host(1, "dma_buffers", 20)
+    ledger.zero_device(1, None, "present")
+    ledger.zero_device(1, "tensors", "peak")
+    ledger.zero_host(None, "dma_buffers", "total")
+    ledger.zero_host(1, None, "peak")
+    assert ledger.core_reading(1).device == MemoryUse(30, 0, 30)
+    assert ledger.core_reading(1).categories["tensors"] == MemoryUse(30, 30, 0)
+    assert ledger.host_reading()["dma_buffers"] == MemoryUse(0, 20, 20)
+    assert ledger.core_reading(1).host == MemoryUse(20, 20, 0)
+    ledger.allocate_device(1, "tensors", 5)
+    assert ledger.device_category(1, "tensors") == Use(35, 5, 35), "the next allocation is the new high-water mark"
