@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import msgspec
 from device_model.kernel.clock import NS, Pace
 from device_model.publish.calls import CALLS, MAX_NS, whole_number
 from device_model.publish.server import Server
+from device_model.publish.tree.publisher import Publisher
 from device_model.simulation import Simulation
 from neurontools.units import format_duration_ns
 from neurontools.wire import WireError
@@ -23,6 +25,9 @@ SLICE_S = 0.02
 
 LONGEST_SLEEP_S = 1.0
 """The loop looks at the clock at least this often while anything is to come."""
+
+REFRESH_S = 1.0
+"""The published tree shows the model as it was at most this long ago."""
 
 MAX_WAITING = 64
 """Advances at one time; clients that left meanwhile count until theirs is done."""
@@ -50,10 +55,14 @@ class ModelFailedError(Exception):
 
 
 class Daemon:
-    """A simulation with a clock and a socket. Speed 0 is a stepped model, which moves by `advance` only."""
+    """A simulation with a clock, a socket, and a tree where it publishes one.
 
-    def __init__(self, model: Simulation, speed: float, path: str) -> None:
+    Speed 0 is a stepped model, which moves by `advance` only.
+    """
+
+    def __init__(self, model: Simulation, speed: float, path: str, publisher: Publisher | None = None) -> None:
         self._model = model
+        self._publisher = publisher
         self._path = path
         self._pace = Pace(time.monotonic_ns(), model.now_ns, speed)
         self._stepped_goal_ns = model.now_ns
@@ -74,9 +83,11 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         if parent_fd is not None:
             loop.add_reader(parent_fd, self._stop.set)
-        tasks = [
-            asyncio.create_task(work) for work in (self._stop.wait(), self._drive(), self._server.listen(listener))
-        ]
+        works = [self._stop.wait(), self._drive(), self._server.listen(listener)]
+        if self._publisher is not None:
+            loop.add_reader(self._publisher.fd, self._take_writes)
+            works.append(self._keep_fresh())
+        tasks = [asyncio.create_task(work) for work in works]
         ready()
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
@@ -108,6 +119,35 @@ class Daemon:
                     await self._wake.wait()
             except TimeoutError:
                 continue
+
+    async def _keep_fresh(self) -> None:
+        while self._publisher is not None:
+            await asyncio.sleep(REFRESH_S)
+            self._guarded(self._look)
+            self._publish(Publisher.refresh)
+
+    def _take_writes(self) -> None:
+        self._guarded(self._look)
+        self._publish(Publisher.take_writes)
+
+    def _publish(self, does: Callable[[Publisher], None]) -> None:
+        """Does something about the tree. A place that cannot be written to is told once, and ends the tree only."""
+        if self._publisher is None or self._stop.is_set():
+            return
+        try:
+            does(self._publisher)
+        except OSError as error:
+            asyncio.get_running_loop().remove_reader(self._publisher.fd)
+            print(f"neuron-model: {self._publisher.stopped(error)}", file=sys.stderr, flush=True)
+            self._publisher = None
+        except Exception as error:
+            self._fail(error)
+
+    def _guarded(self, does: Callable[[], None]) -> None:
+        try:
+            does()
+        except Exception as error:
+            self._fail(error)
 
     def _goal_ns(self) -> int:
         wanted_ns = self._pace.model_time(time.monotonic_ns()) if self._pace.speed else self._stepped_goal_ns
@@ -158,7 +198,11 @@ class Daemon:
     async def _result(self, call: str, args: dict[str, Any]) -> bytes:
         if call in CALLS:
             self._look()
-            return CALLS[call](self._model, args)
+            commands = len(self._model.journal)
+            answer = CALLS[call](self._model, args)
+            if len(self._model.journal) > commands:
+                self._publish(Publisher.refresh)
+            return answer
         if call == "status":
             self._look()
             return msgspec.json.encode(self._status())
@@ -190,6 +234,7 @@ class Daemon:
         self._waiting.append((start_ns + duration_ns, done))
         self._wake.set()
         await done
+        self._publish(Publisher.refresh)
         return msgspec.json.encode({"time_ns": self._model.now_ns})
 
     def _status(self) -> dict[str, Any]:
@@ -207,6 +252,7 @@ class Daemon:
             "uptime_ns": model.now_ns - model.epoch_ns,
             "next_event_ns": model.next_event_ns(),
             "commands": len(model.journal),
+            "host": None if self._publisher is None else self._publisher.root,
             "faults": [injection.document() for injection in model.faults()],
         }
 

@@ -34,7 +34,7 @@ def start_daemon(options: Any, path: str, bound: bool) -> Child:
     """
     ready_out, ready_in = os.pipe()
     life_out, life_in = os.pipe() if bound else (None, None)
-    command = [*_interpreter(), *_arguments(options, path), f"--ready-fd={ready_in}"]
+    command = [*interpreter("device_model"), *_arguments(options, path), f"--ready-fd={ready_in}"]
     command += [f"--parent-fd={life_out}"] if bound else []
     passed = [fd for fd in (ready_in, life_out) if fd is not None]
     # A session of its own: neither the terminal's interrupt nor its end is meant for the daemon.
@@ -60,21 +60,24 @@ def start_daemon(options: Any, path: str, bound: bool) -> Child:
     return child
 
 
-def _interpreter() -> list[str]:
+def interpreter(module: str) -> list[str]:
+    """The beginning of a command that runs one of our modules."""
     # A module of the user's in the current directory must not be taken for one of the standard library's,
     # except where that directory is the only way to find this package.
     here = os.path.dirname(os.path.dirname(os.path.abspath(device_model.__file__)))
-    return [sys.executable, *([] if here == os.getcwd() else ["-P"]), "-m", "device_model"]
+    return [sys.executable, *([] if here == os.getcwd() else ["-P"]), "-m", module]
 
 
 def _arguments(options: Any, path: str) -> list[str]:
     given = {"instance": options.instance, "seed": options.seed}
+    given |= {"host": options.host, "driver-version": options.driver_version}
     if options.restore:
         given["restore"] = os.path.abspath(options.restore)
     else:
         given["scenario"] = options.scenario
     named = [f"--{name}={value}" for name, value in given.items() if value is not None]
-    return ["start", "--foreground", f"--socket={path}", f"--speed={options.speed}", *named]
+    mounted = ["--mounted"] if options.mounted else []
+    return ["start", "--foreground", f"--socket={path}", f"--speed={options.speed}", *named, *mounted]
 
 
 def _await_ready(process: subprocess.Popen[bytes], ready_out: int, timeout_s: float | None) -> None:

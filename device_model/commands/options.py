@@ -126,6 +126,14 @@ def _scenario(parser: _Parser) -> None:
     parser.set_defaults(restore=None, speed=1.0)
 
 
+def _host(parser: _Parser) -> None:
+    parser.add_argument(
+        "--host", metavar="ROOT", help="keep the host's files below this directory, best on /dev/shm: sys, proc, dev"
+    )
+    parser.add_argument("--driver-version", metavar="V", help="the driver of those files: 2.21, 2.24, 2.30.2 (default)")
+    parser.set_defaults(mounted=False)
+
+
 def _background(parser: _Parser) -> None:
     parser.add_argument("--foreground", action="store_true", help="stay in this terminal until interrupted")
     parser.add_argument("--parent-fd", type=int, help=argparse.SUPPRESS)
@@ -134,6 +142,13 @@ def _background(parser: _Parser) -> None:
 
 def _run(parser: _Parser) -> None:
     _scenario(parser)
+    _host(parser)
+    parser.add_argument(
+        "--mount",
+        dest="mounted",
+        action="store_true",
+        help="with --host, as root: COMMAND has them in /sys, /dev and /opt/aws/neuron",
+    )
     parser.add_argument(
         "command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run; its exit code is run's own"
     )
@@ -141,14 +156,17 @@ def _run(parser: _Parser) -> None:
 
 def _start(parser: _Parser) -> None:
     _scenario(parser)
+    _host(parser)
     _socket(parser)
     _background(parser)
+    parser.add_argument("--mounted", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--restore", help=argparse.SUPPRESS)
 
 
 def _restore(parser: _Parser) -> None:
     parser.add_argument("restore", metavar="FILE", help="what `neuron-model save` wrote")
     parser.set_defaults(scenario=DEFAULT_SCENARIO, instance=None, seed=None)
+    _host(parser)
     parser.add_argument(
         "--speed", type=speed, default=0.0, metavar="K", help="0 (stepped, the default) or K times real time"
     )
@@ -225,6 +243,11 @@ _VERBS = {
             ("run -- neuron-ls", "on the default scenario"),
             ("run --scenario two-tenants -- bash", "a shell in which all tools see the model"),
             ("run --speed 60 -- neuron-model status --follow", "a minute of the model's time a second"),
+            ("run --host /dev/shm/trn -- bash", "with its files in /dev/shm/trn/sys, proc and dev"),
+            (
+                "run --host /dev/shm/trn --mount -- bash",
+                "as root: in /sys, /dev and /opt/aws/neuron",
+            ),
         ),
     ),
     "start": _Verb(
@@ -302,6 +325,16 @@ _VERBS = {
         (
             ("faults", "targets, parameters, what shows and how it is recovered"),
             ("faults --json | jq '.active'", "for scripts"),
+        ),
+    ),
+    "sysfs": _Verb(
+        "write the host's files once: the driver's sysfs tree, /proc and /dev",
+        "device_model.commands.host:sysfs",
+        _of("device_model.commands.host", _socket),
+        (
+            ("sysfs --to /tmp/tree", "of the model that runs"),
+            ("sysfs --to /tmp/tree --scenario two-tenants --after 1m", "of a scenario, a minute after its start"),
+            ("sysfs --to /tmp/tree --driver-version 2.21", "as that driver shows it"),
         ),
     ),
     "save": _Verb(

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from device_model.commands.failure import NOT_EXECUTABLE, NOT_FOUND, SIGNALLED, USAGE, Failure
-from device_model.commands.launch import Child, private_place, start_daemon, stop_child
+from device_model.commands.launch import Child, interpreter, private_place, start_daemon, stop_child
 
 _PR_SET_PDEATHSIG = 1
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -25,9 +25,17 @@ def run(options: Any) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:
         raise Failure("run needs a command after --", "for example: neuron-model run -- neuron-ls", USAGE)
+    if options.mounted:
+        _check_mountable(options)
     # Our own tools are found although the environment they are installed in may not be active.
-    search = os.pathsep.join([os.path.dirname(os.path.abspath(sys.argv[0])), os.environ.get("PATH", os.defpath)])
+    tools = _tools_directory()
+    search = os.pathsep.join([tools, os.environ.get("PATH", os.defpath)])
     executable = _executable(command[0], search)
+    if options.mounted:
+        mounting = interpreter("device_model.commands.mounting")
+        command = [*mounting, os.path.abspath(options.host), tools, os.path.abspath(executable), *command]
+        executable = command[0]
+    made = options.host is not None and not os.path.isdir(options.host)
     with _handling(_FORWARDED, _leave):
         path = private_place()
         child: Child | None = None
@@ -37,7 +45,34 @@ def run(options: Any) -> int:
         finally:
             if child is not None:
                 stop_child(child)
+                if options.host is not None:
+                    _remove_tree(options.host, made)
             shutil.rmtree(os.path.dirname(path), ignore_errors=True)
+
+
+def _tools_directory() -> str:
+    """Where the tools are that were installed with us: beside the command, or, where a module is run, beside Python."""
+    here = os.path.dirname(os.path.abspath(sys.argv[0]))
+    return here if os.path.exists(os.path.join(here, "neuron-ls")) else os.path.dirname(sys.executable)
+
+
+def _check_mountable(options: Any) -> None:
+    if options.host is None:
+        raise Failure(
+            "--mount needs --host ROOT", "for example: neuron-model run --host /dev/shm/trn --mount -- bash", USAGE
+        )
+    if os.geteuid():
+        raise Failure("--mount needs root", "run it with sudo, or leave --mount out and name ROOT to your program")
+
+
+def _remove_tree(root: str, made: bool) -> None:
+    """Removes what a daemon that was killed could not."""
+    from device_model.publish.tree.root import remove_remains
+
+    with contextlib.suppress(OSError):
+        remove_remains(root)
+        if made:
+            os.rmdir(root)
 
 
 def _run_command(executable: str, command: list[str], environment: dict[str, str]) -> int:

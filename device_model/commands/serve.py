@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from device_model.commands.failure import SOFTWARE, USAGE, Failure, of_system
 from device_model.commands.listen import Place
@@ -13,6 +13,9 @@ from device_model.save import SaveError, restore
 from device_model.scenario import ScenarioError, load
 from device_model.simulation import Simulation
 from neurontools.hardware.instances import lookup
+
+if TYPE_CHECKING:
+    from device_model.publish.tree.publisher import Publisher
 
 _STDERR = 2
 
@@ -43,7 +46,14 @@ def restored_model(path: str) -> Simulation:
         raise Failure(str(error)) from None
 
 
-def serve(model: Simulation, speed: float, path: str, parent_fd: int | None, ready_fd: int | None) -> None:
+def serve(
+    model: Simulation,
+    speed: float,
+    path: str,
+    parent_fd: int | None,
+    ready_fd: int | None,
+    publisher: "Publisher | None" = None,
+) -> None:
     """Runs a daemon until it is stopped; tells `ready_fd` when it answers. Raises Failure.
 
     With `ready_fd` and no `parent_fd` it is on its own from then on: it writes to a log beside its socket
@@ -63,7 +73,7 @@ def serve(model: Simulation, speed: float, path: str, parent_fd: int | None, rea
         _announce(ready_fd)
 
     try:
-        asyncio.run(Daemon(model, speed, path).run(listener, parent_fd, ready))
+        asyncio.run(Daemon(model, speed, path, publisher).run(listener, parent_fd, ready))
         place.remove_log()
     except ModelFailedError as error:
         raise Failure(str(error), error.reproduce, SOFTWARE) from None
@@ -91,5 +101,12 @@ def foreground(options: Any) -> int:
         model = restored_model(options.restore)
     else:
         model = make_model(options.scenario, options.instance, options.seed, options.speed == 0)
-    serve(model, options.speed, options.socket, options.parent_fd, options.ready_fd)
+    serving = (model, options.speed, options.socket, options.parent_fd, options.ready_fd)
+    if options.host is None:
+        serve(*serving)
+        return 0
+    from device_model.commands.host import publishing
+
+    with publishing(model, options) as publisher:
+        serve(*serving, publisher)
     return 0

@@ -5,8 +5,11 @@ from typing import Any
 
 import msgspec
 
+from device_model.publish.tree.dialect import DialectError, dialect
+from device_model.publish.tree.whole import document
 from device_model.save import saved
 from device_model.simulation import CommandError, Simulation
+from neurontools.hardware.instances import lookup
 from neurontools.schema.document import encode
 from neurontools.schema.inventory import to_document
 from neurontools.wire import WireError
@@ -107,6 +110,17 @@ def _save(model: Simulation, args: dict[str, Any]) -> bytes:
     return _json.encode(saved(model))
 
 
+def _tree(model: Simulation, args: dict[str, Any]) -> bytes:
+    named = args.get("driver_version")
+    if named is not None and not isinstance(named, str):
+        raise WireError("bad_request", "driver_version: expected a text such as 2.30.2")
+    try:
+        version = dialect(named, lookup(model.instance))
+    except DialectError as error:
+        raise WireError("refused", str(error)) from None
+    return _json.encode(document(model, version, whole_number(args, "pid")))
+
+
 CALLS: dict[str, Call] = {
     "inventory": _inventory,
     "snapshot": _snapshot,
@@ -118,6 +132,7 @@ CALLS: dict[str, Call] = {
     "inject": _inject,
     "heal": _heal,
     "faults": _faults,
+    "tree": _tree,
     "save": _save,
 }
 """Calls that are answered at once. The daemon adds those that concern time and its own life."""

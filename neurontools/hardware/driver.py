@@ -50,7 +50,7 @@ PLATFORMS = {
     "trn3e.24xlarge": "max",
 }
 """The driver's platform by DMI product name; every other instance type is "standard"."""
-STANDARD = "standard"
+STANDARD, ULTRASERVER = "standard", "ultraserver"
 
 STATUS_NAMES = {
     "success": "2.8.4",
@@ -140,7 +140,12 @@ KERNEL = "kernel"
 _FAMILIES = ("Inf1", "Inf2", "Trn1", "Trn2", "Trn3")
 _NOT_INF1 = _FAMILIES[1:]
 HEALTH_FAMILIES = ("Trn2", "Trn3")
-_DROPPED = {"Inf1": "2.25"}
+FIRST_DRIVERS = {"Trn2": "2.16.7", "Trn3": "2.25"}
+"""Chip families that came later than today's names of counters -> the first driver that knows them."""
+DROPPED_IN = {"Inf1": "2.25"}
+"""Chip families that have no newer driver -> the first one without them."""
+RELEASES = ("2.16.7", "2.20.28", "2.21.37", "2.22.2", "2.23.9", "2.24.7", "2.25.4", "2.26.5", "2.27.4", "2.30.2")
+"""Drivers of which the full number is known, one for each minor version; the last is the newest that is described."""
 
 
 class Attribute(NamedTuple):
@@ -237,7 +242,7 @@ def _has(attribute: Attribute, family: str, version: tuple[int, ...], platform: 
         return True
     if version < version_tuple(attribute.since):
         return False
-    if family in _DROPPED and version_tuple(attribute.since) >= version_tuple(_DROPPED[family]):
+    if family in DROPPED_IN and version_tuple(attribute.since) >= version_tuple(DROPPED_IN[family]):
         return False
     gone = attribute.until is not None and version >= version_tuple(attribute.until)
     return not gone or attribute.still_on == platform

@@ -8,7 +8,7 @@ from tests.conftest import Golden
 
 VERBS = (
     *("run", "start", "restore", "status", "explain", "stop", "advance", "inject", "heal", "faults"),
-    *("save", "scenarios", "check", "plan"),
+    *("save", "scenarios", "check", "plan", "sysfs"),
 )
 
 WRONG: tuple[list[str], ...] = (
@@ -40,6 +40,13 @@ WRONG: tuple[list[str], ...] = (
     ["run", "--"],
     ["run", "--stepped", "--"],
     ["run", "--nope", "ls"],
+    ["run", "--mount", "--", "ls"],
+    ["sysfs"],
+    ["sysfs", "--to", "/nowhere", "--after", "1m"],
+    ["sysfs", "--to", "/", "--scenario", "idle"],
+    ["sysfs", "--to", "/nowhere", "--scenario", "idle", "--driver-version", "latest"],
+    ["sysfs", "--to", "/nowhere", "--scenario", "idle", "--instance", "inf1.xlarge", "--driver-version", "2.30.2"],
+    ["sysfs", "--to", "/nowhere", "--scenario", "idle", "--after", "soon"],
     ["check"],
     ["check", "opt-31b"],
     ["check", "missing.toml"],

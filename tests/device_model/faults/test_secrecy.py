@@ -16,6 +16,7 @@ from neurontools.schema.inventory import to_document
 from tests.device_model.faults.programs import PARAMETERS, PLACES
 from tests.device_model.faults.sources import Tools
 from tests.device_model.hosts import AGES_NS, forward, host, server
+from tests.device_model.publish.tree.trees import planned
 
 WORDS = ("inject", "healed", "fault")
 """No surface may have them; a fault's name is another matter where it is the hardware's own word."""
@@ -58,6 +59,7 @@ def surfaces(model: Simulation, tools: Tools) -> dict[str, Any]:
         "top": tools.top(),
         "ls": tools.ls() if inventory.devices else [],
         "explain": [model.explain(core) for core in range(8)],
+        "tree": {path: found.text for path, found in planned(model).items()},
     }
 
 

@@ -16,7 +16,7 @@ from neurontools.wire import WireError
 
 ARGUMENTS = (
     *("age_ns", "since", "device", "core", "pid", "number"),
-    *("fault", "target", "parameters", "for_ns", "what"),
+    *("fault", "target", "parameters", "for_ns", "what", "driver_version"),
 )
 
 numbers = st.sampled_from([0, 1, -1, MAX_NS, MAX_NS + 1, 10**400, 2**63, 1.0, float("inf"), float("nan")])
