@@ -7,7 +7,8 @@ DEMO_COMMAND = $(VENV)/bin/neuron-model run -- sh -c 'neuron-ls && neuron-ls --t
 BIN = $(VENV)/bin
 PINS = pyproject.toml constraints.txt
 PIP = python -m pip -qq --disable-pip-version-check --no-input install -c constraints.txt
-QUICK = not slow and not tmux and not nightly
+QUICK = not slow and not tmux and not clients and not nightly
+CLIENTS = $(patsubst tests/clients/%.txt,build/clients/%/.installed,$(wildcard tests/clients/*.txt))
 BENCH = build/benchmark
 CACHES = .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
@@ -25,7 +26,7 @@ find_python = $(or $(call first_that_runs,$(with_venv)),$(error $(strip \
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-full nightly golden lint format benchmark clean
+.PHONY: help demo test test-full test-clients nightly golden lint format benchmark clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -37,12 +38,15 @@ test: lint ## lint, types, layers and the quick tests: at most three minutes
 	@echo 'tests, quick tier' >&2
 	@HYPOTHESIS_PROFILE=quick $(BIN)/pytest -m '$(QUICK)'
 
-test-full: $(VENV)/.dev ## every test but the nightly ones; needs tmux
+test-full: $(VENV)/.dev $(CLIENTS) ## every test but the nightly ones; needs tmux, and root for some
 	@command -v tmux >/dev/null || { echo 'tmux is missing: install it (Debian: apt-get install tmux)' >&2; exit 2; }
 	@echo 'tests, full tier' >&2
 	@HYPOTHESIS_PROFILE=full $(BIN)/pytest -rs -m 'not nightly'
 
-nightly: $(VENV)/.dev ## every test, with long fuzzing and endurance runs
+test-clients: $(VENV)/.dev $(CLIENTS) ## other people's programs, unmodified, on a simulated host; needs root and gcc
+	@$(BIN)/pytest -rs -n 0 -m clients tests/clients
+
+nightly: $(VENV)/.dev $(CLIENTS) ## every test, with long fuzzing and endurance runs
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -rs --timeout 36000
 
 golden: $(VENV)/.dev ## rewrite the golden files; read the diff before you commit it
@@ -82,6 +86,14 @@ $(VENV)/.dev: $(PINS) | $(BIN)/python
 	@$(BIN)/$(PIP) setuptools
 	@$(BIN)/$(PIP) --no-build-isolation -e '.[dev]'
 	@touch $(VENV)/.base $@
+
+# Each client program has an environment of its own, so that none of its dependencies meets ours.
+build/clients/%/.installed: tests/clients/%.txt | $(BIN)/python
+	@echo 'installing $* in build/clients: up to a minute, once' >&2
+	@rm -rf $(@D)
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip -qq --disable-pip-version-check --no-input install --no-compile -r $<
+	@touch $@
 
 # The benchmarks see only themselves beside the wheel: started in the repository they would import the sources instead.
 $(BENCH)/.installed: $(VENV)/.base $(shell find neurontools device_model -type f -not -name '*.pyc')

@@ -125,6 +125,7 @@ class Daemon:
             await asyncio.sleep(REFRESH_S)
             self._guarded(self._look)
             self._publish(Publisher.refresh)
+        await self._stop.wait()
 
     def _take_writes(self) -> None:
         self._guarded(self._look)

@@ -67,6 +67,8 @@ def status(options: Any) -> int:
     print(_title(about))
     print(f"seed {about['seed']}, {_pace(about)}, up {format_duration_ns(about['uptime_ns'], 1)}")
     print(f"socket {about['socket']}, pid {about['pid']}")
+    if about["host"]:
+        print(f"its files are below {about['host']}")
     if about["faults"]:
         print(f"faults: {'; '.join(short(fault, about['time_ns']) for fault in about['faults'])}")
     if interval is None:

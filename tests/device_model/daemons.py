@@ -43,10 +43,12 @@ def launch(directory: Path, *arguments: str, **options: Any) -> "subprocess.Pope
     return started
 
 
-def cli(directory: Path, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+def cli(
+    directory: Path, *arguments: str, patience_s: float = PATIENCE_S, **options: Any
+) -> "subprocess.CompletedProcess[str]":
     """Runs the command line in `directory` to its end."""
     with launch(directory, *arguments, **options) as process:
-        out, err = process.communicate(timeout=PATIENCE_S)
+        out, err = process.communicate(timeout=patience_s)
     return subprocess.CompletedProcess(process.args, process.returncode, out or "", (err or "").replace(WAITING, ""))
 
 

@@ -112,9 +112,11 @@ class Files:
             self._left(os.path.dirname(path))
 
     def close(self) -> None:
-        """Removes everything that was written, and writes no more."""
+        """Removes everything that was written, as far as the system lets it, and writes no more."""
         self.standing.clear()
-        self.remove([*self._texts, *self._links])
+        for path in [*self._texts, *self._links]:
+            with suppress(OSError):
+                self.remove([path])
         for directory in sorted(self._children.keys() - {""}, key=len, reverse=True):
             with suppress(OSError):
                 os.rmdir(directory, dir_fd=self._root)

@@ -49,7 +49,11 @@ class Publisher:
         self._last_event = self._log_lines = 0
         self._driver_paths: set[str] = set()
         self._process_paths: set[str] = set()
-        self._watcher = Watcher(root)
+        try:
+            self._watcher = Watcher(root)
+        except OSError:
+            self._give_back()
+            raise
 
     @property
     def fd(self) -> int:
@@ -85,6 +89,9 @@ class Publisher:
         """Removes the tree, and its root if that was made for it."""
         self._watcher.close()
         self._files.close()
+        self._give_back()
+
+    def _give_back(self) -> None:
         if self._taken.made:
             with suppress(OSError):
                 os.rmdir(self.root)

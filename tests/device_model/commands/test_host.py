@@ -50,6 +50,7 @@ def test_every_command_shows_at_once(kept: Kept) -> None:
     status = call(socket_in(place), "status")
     assert (marker(root)["time_ns"], marker(root)["pid"]) == (str(status["time_ns"]), str(status["pid"]))
     assert status["host"] == str(root)
+    assert f"its files are below {root}\n" in cli(place, "status").stdout
     assert int((root / TIME).read_text()) > 1_000_000
     assert cli(place, "inject", "driver-old", "--version", "2.24.7").returncode == 0
     assert (root / "sys/module/neuron/version").read_text() == "2.24.7.0\n"
@@ -210,7 +211,7 @@ def test_a_tree_that_cannot_be_written_any_more_ends_alone() -> None:
         root = memory / "tree"
         options = ["--scenario", "two-tenants", "--stepped", "--host", str(root)]
         status = f"{sys.executable} -m device_model"
-        script = f"rm -rf {root}; {status} advance 1s && {status} advance 1s && {status} status --json"
+        script = f"rm -rf {root}; {status} advance 1s && sleep 1.5 && {status} advance 1s && {status} status --json"
         ended = cli(place, "run", *options, "--", "sh", "-c", script)
         assert ended.returncode == 0, ended.stderr
         assert json.loads(ended.stdout.splitlines()[-1])["host"] is None

@@ -13,21 +13,8 @@ import pytest
 from device_model.__main__ import main
 from device_model.commands.mounting import AWS_DIRECTORY, AWS_TOOLS
 from tests.device_model.daemons import cli, short_directory
+from tests.device_model.mounts import mountable
 from tests.device_model.publish.tree.trees import directory
-
-_NEW_NAMESPACE = 0x20000
-
-
-def forbidden() -> str:
-    """Why this system makes no mount namespace for us; nothing where it does."""
-    if os.geteuid():
-        return "only root can mount"
-    script = f"import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare({_NEW_NAMESPACE}) != 0)"
-    refused = subprocess.run([sys.executable, "-S", "-c", script], check=False).returncode
-    return "the kernel makes no mount namespace here" if refused else ""
-
-
-mountable = pytest.mark.skipif(bool(reason := forbidden()), reason=reason)
 
 SHOW = f"""
 import glob, json, os, stat, subprocess

@@ -4,6 +4,7 @@ import os
 import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -150,6 +151,26 @@ def test_modes_do_not_depend_on_the_callers_mask() -> None:
         assert os.umask(0o077) == 0o077
     finally:
         os.umask(before)
+
+
+def test_a_mode_without_writing_does_not_bind_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    with directory() as root:
+        files, refused = files_in(root, 10), list[str]()
+        files.put([File("total", 0o444, "5\n")])
+        real = os.open
+
+        def as_for_others_than_root(path: str, flags: int, *rest: Any, **more: Any) -> int:
+            if flags & os.O_WRONLY and not (root / path).stat().st_mode & 0o200:
+                refused.append(path)
+                raise PermissionError(13, "Permission denied")
+            return real(path, flags, *rest, **more)
+
+        monkeypatch.setattr(os, "open", as_for_others_than_root)
+        files.put([File("total", 0o444, "6\n")])
+        monkeypatch.undo()
+        assert refused == ["total"]
+        assert found_in(root) == {"total": Found("0444", "6\n")}
+        files.close()
 
 
 def test_directories_that_stand_stay_when_they_are_empty() -> None:

@@ -1,5 +1,6 @@
 """A tree that is kept fresh: it shows the present, writes only what has moved, and takes what others write."""
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from device_model.publish.tree import publisher as publisher_module
 from device_model.publish.tree.marker import PATH as MARKER
 from device_model.publish.tree.publisher import DRIVER_DIRECTORIES, Publisher
 from device_model.publish.tree.root import PARTS
@@ -184,7 +186,9 @@ def test_a_write_is_taken_also_of_a_file_that_has_never_changed() -> None:
         assert [entry["path"] for entry in model.journal] == ["stats/other_info/reset_req_count/total"] * 2
 
 
-def test_our_own_writing_is_not_taken_for_somebody_elses() -> None:
+@pytest.mark.parametrize("most_kept", [0, 30, 10_000])
+def test_our_own_writing_is_not_taken_for_somebody_elses(monkeypatch: pytest.MonkeyPatch, most_kept: int) -> None:
+    monkeypatch.setattr(publisher_module, "raise_file_limit", lambda: most_kept)
     model = serving()
     with published(model) as (_, publisher):
         for version in ("2.21.37", "2.30.2", "2.20.28"):
@@ -269,6 +273,17 @@ def test_what_is_unreadable_is_so_for_others_than_root() -> None:
         model.heal("all")
         publisher.refresh()
         assert refused() == asked[:1]
+
+
+def test_a_system_that_watches_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Watcher, root: str) -> None:
+        raise OSError(errno.EMFILE, "no inotify instance is left")
+
+    monkeypatch.setattr(Watcher, "__init__", refused)
+    with directory() as place:
+        with pytest.raises(OSError, match="no inotify instance is left"):
+            Publisher(serving(), str(place / "tree"), "2.30.2")
+        assert list(place.iterdir()) == []
 
 
 def test_it_leaves_nothing_but_what_is_not_its_own() -> None:
