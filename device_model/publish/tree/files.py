@@ -65,7 +65,7 @@ class Files:
                 self._create(File(path, mode, ""))
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, dir_fd=self._root)
         try:
-            os.write(fd, text.encode())
+            os.write(fd, _bytes(text))
         finally:
             os.close(fd)
 
@@ -78,7 +78,7 @@ class Files:
             return False
         if path in self._closed:
             self._closed.remove(path)
-            if self._read(path) == self._texts[path].encode():
+            if self._read(path) == _bytes(self._texts[path]):
                 return False
         self._spoiled.add(path)
         return True
@@ -99,9 +99,13 @@ class Files:
             os.close(fd)
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Removes files and links, and the directories that are empty then. What is gone already is no error."""
+        """Removes files and links, and the directories that are empty then. What is gone already is no error.
+
+        Who has a file open finds it empty: a value that nobody keeps fresh any more must not look like one.
+        """
         for path in paths:
-            self._let_go(path)
+            if path in self._texts:
+                self._empty(path)
             self._spoiled.discard(path)
             self._closed.discard(path)
             if self._texts.pop(path, None) is None and self._links.pop(path, None) is None:
@@ -146,9 +150,9 @@ class Files:
         if file.path not in self._texts:
             self._create(file)
             return
-        data = file.text.encode()
+        data = _bytes(file.text)
         # Somebody else may have made it longer.
-        longest = len(self._texts[file.path].encode()) if file.path not in self._spoiled else None
+        longest = len(_bytes(self._texts[file.path])) if file.path not in self._spoiled else None
         fd = self._kept.get(file.path)
         if fd is None:
             fd = self._open(file)
@@ -181,7 +185,7 @@ class Files:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(file.path, flags, file.mode, dir_fd=self._root)
         try:
-            os.write(fd, file.text.encode())
+            os.write(fd, _bytes(file.text))
         finally:
             os.close(fd)
         self._texts[file.path] = file.text
@@ -200,10 +204,22 @@ class Files:
             del self._children[directory]
             self._left(os.path.dirname(directory))
 
-    def _let_go(self, path: str) -> None:
+    def _empty(self, path: str) -> None:
         fd = self._kept.pop(path, None)
-        if fd is not None:
-            os.close(fd)
+        try:
+            if fd is None:
+                fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self._root)
+            os.ftruncate(fd, 0)
+        except OSError:
+            return
+        finally:
+            if fd is not None:
+                os.close(fd)
+
+
+def _bytes(text: str) -> bytes:
+    # A scenario's name may be that of a file, which need not be text.
+    return text.encode(errors="replace")
 
 
 @contextmanager

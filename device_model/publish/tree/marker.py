@@ -32,7 +32,7 @@ class Marker(NamedTuple):
 
 def marker_of(head: "Head", sequence: int, pid: int) -> Marker:
     """The marker of a tree that shows a snapshot's instant."""
-    scenario, lnc = head.origin.scenario or "", head.logical_neuroncore_config
+    scenario, lnc = " ".join((head.origin.scenario or "").split()), head.logical_neuroncore_config
     return Marker(scenario, head.boot_id, head.time_ns, sequence, pid, lnc)
 
 

@@ -53,9 +53,9 @@ def kernel_log(events: Iterable[Event], boot_ns: int, first: int = 0) -> list[st
     ]
 
 
-def whole(model: Simulation, version: str) -> list[Entry]:
-    """Everything but the marker."""
-    instance, published = lookup(model.instance), model.published(version)
+def whole(model: Simulation, published: Published) -> list[Entry]:
+    """Everything that a driver shows now, but the marker."""
+    instance = lookup(model.instance)
     log = "".join(kernel_log(model.events(0).events, model.epoch_ns))
     return [
         *driver_files(instance, Tree(instance, published.version), published),
@@ -66,10 +66,11 @@ def whole(model: Simulation, version: str) -> list[Entry]:
 
 def document(model: Simulation, version: str, pid: int) -> dict[str, Any]:
     """Everything as plain values, the marker last; `pid` is of who will write it."""
-    entries = whole(model, version)
-    marker = marker_of(model.snapshot().head, _AT_REST, pid).file
+    published = model.published(version)
+    entries = whole(model, published)
+    marker = marker_of(published.snapshot.head, _AT_REST, pid).file
     return {
-        "driver_version": version,
+        "driver_version": published.version,
         "links": [entry for entry in entries if isinstance(entry, Link)],
         "files": [*(entry for entry in entries if isinstance(entry, File)), marker],
     }

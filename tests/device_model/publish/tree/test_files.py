@@ -72,6 +72,19 @@ def test_a_file_that_is_open_shows_the_new_value() -> None:
         files.close()
 
 
+@pytest.mark.parametrize("most_kept", [0, 10])
+def test_a_file_that_is_removed_is_empty_to_who_has_it_open(most_kept: int) -> None:
+    with directory() as root:
+        files = files_in(root, most_kept)
+        for text in ("5\n", "6\n"):
+            files.put([File("total", 0o644, text)])
+        reader = os.open(root / "total", os.O_RDONLY)
+        files.remove(["total"])
+        assert os.pread(reader, 100, 0) == b"", "a value that is not kept fresh must not look like one"
+        os.close(reader)
+        files.close()
+
+
 def test_what_has_not_changed_is_not_written() -> None:
     with directory() as root:
         files = files_in(root, 10)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from device_model.publish.tree.marker import PATH, Marker, writer_of
+from device_model.publish.tree.marker import PATH, Marker, marker_of, writer_of
 from device_model.publish.tree.root import RootError, remove_remains, take
+from neurontools.schema.snapshot import Head, Origin
 
 
 def tree(root: Path, pid: int) -> Path:
@@ -62,6 +63,12 @@ def test_the_remains_of_a_dead_writer_are_removed(tmp_path: Path, clear: Callabl
     tree(tmp_path, 77)
     clear(str(tmp_path))
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_scenario_of_any_name_takes_one_line() -> None:
+    origin = Origin(kind="model", simulated=True, scenario="my\nown  host")
+    head = Head(time_ns=5, boot_id="0" * 16, origin=origin)
+    assert marker_of(head, 2, 77).file.text.splitlines()[:2] == ["scenario my own host", f"boot_id {'0' * 16}"]
 
 
 def test_a_marker_names_its_writer_or_nobody(tmp_path: Path) -> None:

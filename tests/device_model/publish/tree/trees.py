@@ -61,7 +61,7 @@ def found_in(root: Path) -> dict[str, Found]:
 
 def planned(model: Simulation, version: str | None = None) -> dict[str, Found]:
     """What a tree of a model should hold, but for its marker."""
-    entries = whole(model, dialect(version, lookup(model.instance)))
+    entries = whole(model, model.published(dialect(version, lookup(model.instance))))
     return {
         entry.path: Found("link", entry.target) if isinstance(entry, Link) else Found(f"{entry.mode:04o}", entry.text)
         for entry in entries
