@@ -20,6 +20,7 @@ from device_model.workloads.arrivals import (
     Bursty,
     ClosedLoop,
     Constant,
+    Distribution,
     Diurnal,
     Lengths,
     OpenLoop,
@@ -254,12 +255,16 @@ ArrivalSpec = Annotated[
 
 
 class LengthSpec(Part):
-    """Token counts of prompts or answers: mean, coefficient of variation, range."""
+    """Token counts of prompts or answers: mean, coefficient of variation, range.
+
+    They are log-normal, as what people write; `distribution = "gamma"` with cv = 1 makes them exponential.
+    """
 
     mean: float = Field(ge=1, le=MAX_TOKENS)
     cv: float = Field(default=0.0, ge=0, le=10)
     least: int = Field(default=1, ge=1, le=MAX_TOKENS)
     most: int = Field(default=MAX_TOKENS, ge=1, le=MAX_TOKENS)
+    distribution: Distribution = "log-normal"
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -269,7 +274,7 @@ class LengthSpec(Part):
 
     def made(self) -> Lengths:
         """What draws the lengths."""
-        return Lengths(self.mean, self.cv, self.least, self.most)
+        return Lengths(self.mean, self.cv, self.least, self.most, self.distribution)
 
 
 def _model(value: str) -> str:

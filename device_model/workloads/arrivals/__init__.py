@@ -2,7 +2,7 @@
 
 from device_model.workloads.arrivals.bursty import Bursty
 from device_model.workloads.arrivals.diurnal import Diurnal
-from device_model.workloads.arrivals.lengths import Lengths
+from device_model.workloads.arrivals.lengths import Distribution, Lengths
 from device_model.workloads.arrivals.loops import RETRY_NS, Arrivals, Clients, ClosedLoop, OpenLoop
 from device_model.workloads.arrivals.renewal import Constant, Renewal
 from device_model.workloads.arrivals.trace import Row, Trace, checked_rows, read_rows
@@ -14,6 +14,7 @@ __all__ = [
     "Clients",
     "ClosedLoop",
     "Constant",
+    "Distribution",
     "Diurnal",
     "Lengths",
     "OpenLoop",

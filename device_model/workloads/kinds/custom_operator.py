@@ -41,7 +41,7 @@ _PART_NAMES: dict[Bound, str] = {
 
 
 class CustomOperator(WorkloadSpec):
-    """A custom operator on `cores` logical NeuronCores, which share out every call evenly.
+    """A custom operator: `workers` share the queue of calls, each with `cores` logical NeuronCores that share a call.
 
     A call goes over its `elements` in `trips`, drawn call by call: in each, `operations` on each element. It has
     `inputs` and `outputs` of that many elements. `local` is the share of the inputs that the operator keeps in the
@@ -49,10 +49,11 @@ class CustomOperator(WorkloadSpec):
     are what the tensor and the vector engine have to do beside it in each call.
     """
 
-    degree_key: ClassVar[str] = "cores"
+    degree_key: ClassVar[str] = "cores x workers"
 
     kind: Literal["custom-operator"]
     cores: int = Field(default=1, ge=1, le=4096)
+    workers: int = Field(default=1, ge=1, le=4096)
     elements: int = Field(ge=1, le=1 << 40)
     element_bits: Literal[8, 16, 32] = 32
     operations: int = Field(default=1, ge=1, le=1_000_000)
@@ -67,8 +68,8 @@ class CustomOperator(WorkloadSpec):
 
     @property
     def degree(self) -> int:
-        """Logical NeuronCores of the process."""
-        return self.cores
+        """Logical NeuronCores of all workers."""
+        return self.cores * self.workers
 
     def check(self, chip: Chip) -> None:
         """Refuses a chip without GPSIMD processors."""
@@ -77,12 +78,13 @@ class CustomOperator(WorkloadSpec):
             raise SpecError("kind", f"{chip.name} has no GPSIMD processors to run a custom operator on; {able} have")
 
     def teams(self, node: Node, cores: tuple[Core, ...]) -> tuple[Team, ...]:
-        """All cores start and end a call together; each has its own elements, so nothing goes over links."""
-        return (Team(cores),)
+        """The cores of a worker start and end a call together, each with its own elements: nothing goes over links."""
+        size = len(cores) // self.workers
+        return tuple(Team(cores[lane * size : (lane + 1) * size], lane=lane) for lane in range(self.workers))
 
     def program(self, runtime: Runtime, process: Process) -> "OperatorCalls":
         """The program that calls the operator, in its process."""
-        cores = len(process.cores)
+        cores = len(process.cores) // self.workers
         operator = Operator(
             elements=-(-self.elements // cores),
             element_bits=self.element_bits,
@@ -99,7 +101,7 @@ class CustomOperator(WorkloadSpec):
 
 
 class Called(NamedTuple):
-    """The operator as one core runs it, the elements of a call on all cores, and the core's rates."""
+    """The operator as one core runs it, the elements of a call on all of a worker's cores, and the core's rates."""
 
     operator: Operator
     elements: int
@@ -107,7 +109,7 @@ class Called(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """Who calls, over how many trips, and how many calls may wait behind the one that is running."""
+    """Who calls, over how many trips, and how many calls may wait behind those that are running."""
 
     arrivals: Arrivals
     trips: Lengths
@@ -141,7 +143,10 @@ class Series(NamedTuple):
 
 
 class OperatorCalls:
-    """One process that runs calls in the order in which they arrive, one at a time; a call is one execution."""
+    """One process whose workers run calls in the order in which they arrive, one at a time; a call is one execution.
+
+    Of several free workers, the one that has been free the longest takes the next call.
+    """
 
     kind = "custom-operator"
 
@@ -153,7 +158,9 @@ class OperatorCalls:
         constants = constants_for(called.rates.generation)
         self._cost = lru_cache(_COSTS_KEPT)(partial(operator_step, called.operator, called.rates, constants))
         self._waiting: deque[Call] = deque()
-        self._series: Series | None = None
+        self._series: dict[int, Series] = {}
+        """What the workers are at, by lane."""
+        self._free = deque(range(len(process.lanes)))
         self._launch_ticket: Ticket | None = None
         self._submitted = self._completed = self._rejected = self._failed = 0
         self._latency = Durations()
@@ -164,41 +171,48 @@ class OperatorCalls:
 
     def reading(self, time_ns: int) -> Workload:
         """The counts at `time_ns`; changes nothing."""
-        series, (ended, call_ns) = self._series, self._ended(time_ns)
-        running = 0 if series is None else 1
+        under_way = [(series, *self._ended(time_ns, lane)) for lane, series in self._series.items()]
+        again = sum([ended for series, ended, _ in under_way if series.again])
+        latencies = [pair for series, ended, call_ns in under_way for pair in series.latencies(call_ns, ended)]
+        running = len(under_way)
         return Workload(
             kind=self.kind,
-            submitted=self._submitted + (ended if series is not None and series.again else 0),
-            completed=self._completed + ended,
+            submitted=self._submitted + again,
+            completed=self._completed + sum([ended for _, ended, _ in under_way]),
             rejected=self._rejected,
             failed=self._failed,
             queued=self._present(time_ns) - running,
             running=running,
-            request_latency=self._latency.reading([] if series is None else series.latencies(call_ns, ended)),
+            request_latency=self._latency.reading(latencies),
         )
 
     def account(self, time_ns: int) -> Account:
-        """What it is doing at `time_ns`: the call that is running, and what its time goes to."""
+        """What it is doing at `time_ns`: the call that has run the longest, and what its time goes to."""
         if self._process.model is None:
             return Account("loading a custom operator")
-        series = self._series
-        if series is None:
+        running, workers = len(self._series), len(self._process.lanes)
+        if not running:
             return Account("waiting for the next call of a custom operator")
-        queued = self._present(time_ns) - 1
-        notes = (f"{queued:,} call{' waits' if queued == 1 else 's wait'} behind it.",) if queued else ()
-        return Account(_doing(self._called, series), (series.cost,), notes)
+        queued = self._present(time_ns) - running
+        behind = "it" if workers == 1 else "them"
+        notes = (f"{queued:,} call{' waits' if queued == 1 else 's wait'} behind {behind}.",) if queued else ()
+        first = min(self._series.values(), key=lambda series: (series.start_ns, series.calls[0].number))
+        of_several = f"{running} of {workers} workers, the first call on " if workers > 1 else ""
+        resting = StepCost(first.cost.work, (), "latency")
+        costs = [self._series[lane].cost if lane in self._series else resting for lane in range(workers)]
+        return Account(f"calling an operator on {of_several}{_shares(self._called, first)}", tuple(costs), notes)
 
-    def _ended(self, time_ns: int) -> tuple[int, int]:
-        """How many calls of the series under way have ended by `time_ns`, and how long each took."""
-        execution = self._runtime.under_way(self._process)
+    def _ended(self, time_ns: int, lane: int) -> tuple[int, int]:
+        """How many calls of a worker's series have ended by `time_ns`, and how long each took."""
+        execution = self._runtime.under_way(self._process, lane)
         return (0, 0) if execution is None else (execution.run.steps_done(time_ns), execution.run.step_ns)
 
     def _present(self, time_ns: int) -> int:
         """Calls that are running or waiting."""
-        series = self._series
-        if series is None:
-            return len(self._waiting)
-        return len(self._waiting) + len(series.calls) - (0 if series.again else self._ended(time_ns)[0])
+        present = len(self._waiting)
+        for lane, series in self._series.items():
+            present += len(series.calls) - (0 if series.again else self._ended(time_ns, lane)[0])
+        return present
 
     def _loaded(self, time_ns: int) -> None:
         for at_ns in self._demand.arrivals.opening(time_ns):
@@ -220,13 +234,14 @@ class OperatorCalls:
         demand, number = self._demand, self._submitted
         self._submitted += 1
         self._come(demand.arrivals.after_arrival(number, time_ns))
-        if self._present(time_ns) > demand.queue_limit:
+        if self._present(time_ns) >= demand.queue_limit + len(self._process.lanes):
             self._rejected += 1
             self._come(demand.arrivals.after_rejection(number, time_ns))
             return
         self._waiting.append(self._draw(number, time_ns))
-        if self._series is not None and self._series.again:
-            self._runtime.cut(time_ns, self._process)  # the next round is with whoever has come
+        for lane, series in self._series.items():
+            if series.again:
+                self._runtime.cut(time_ns, self._process, lane)  # the next round is with whoever has come
         self._request_launch(time_ns)
 
     def _draw(self, number: int, time_ns: int) -> Call:
@@ -234,27 +249,32 @@ class OperatorCalls:
         return Call(number, time_ns, trips)
 
     def _request_launch(self, time_ns: int) -> None:
-        if self._waiting and self._series is None and self._launch_ticket is None:
+        if self._waiting and self._free and self._launch_ticket is None:
             self._launch_ticket = self._schedule(time_ns, Order.LAUNCH, self._launch)
 
     def _launch(self, time_ns: int) -> None:
         self._launch_ticket = None
+        while self._waiting and self._free:
+            self._begin_series(time_ns, self._free.popleft())
+
+    def _begin_series(self, time_ns: int, lane: int) -> None:
         cost = self._cost(self._waiting[0].trips)
         length, again = self._series_ahead(time_ns, cost.work.duration_ns)
         calls = tuple([self._waiting.popleft() for _ in range(length)])
-        self._series = Series(time_ns, calls, cost, again)
+        self._series[lane] = Series(time_ns, calls, cost, again)
         steps = MOST_GOING_ROUND if again else length
-        done, lost = partial(self._executed, self._series), partial(self._lost, self._series)
-        self._runtime.execute(time_ns, self._process, (cost.work,), steps, done, lost=lost)
+        done, lost = partial(self._executed, lane), partial(self._lost, lane)
+        self._runtime.execute(time_ns, self._process, (cost.work,), steps, done, lane=lane, lost=lost)
 
     def _series_ahead(self, time_ns: int, call_ns: int) -> tuple[int, bool]:
         """How many of the waiting calls run in one series, and whether it goes round.
 
-        On hardware that may be slower than it should be, it is one. Elsewhere they cost the same, and what their
-        answers bring about arrives no earlier than the end of the last. Users who call again at once take the place
-        that they leave, so that they follow one another where all calls are alike.
+        On hardware that may be slower than it should be, it is one, and so it is where another worker may take the
+        next. Elsewhere they cost the same, and what their answers bring about arrives no earlier than the end of the
+        last. Users who call again at once take the place that they leave, so that they follow one another where all
+        calls are alike.
         """
-        if self._process.careful:
+        if self._process.careful or len(self._process.lanes) > 1:
             return 1, False
         arrivals = self._demand.arrivals
         at_once = isinstance(arrivals, ClosedLoop) and not arrivals.think_ns
@@ -274,8 +294,8 @@ class OperatorCalls:
             length, last = length + 1, call
         return length, False
 
-    def _executed(self, series: Series, time_ns: int, ended: int) -> None:
-        self._series = None
+    def _executed(self, lane: int, time_ns: int, ended: int) -> None:
+        series = self._leave(lane)
         call_ns = (time_ns - series.start_ns) // ended
         for latency_ns, times in series.latencies(call_ns, ended):
             self._latency.add(latency_ns, times)
@@ -292,22 +312,26 @@ class OperatorCalls:
                 self._come(self._demand.arrivals.after_completion(call.number, series.start_ns + (i + 1) * call_ns))
         self._request_launch(time_ns)
 
-    def _lost(self, series: Series, time_ns: int) -> None:
+    def _lost(self, lane: int, time_ns: int) -> None:
         """The first call failed: its caller is told, and tries again like those who were turned away."""
-        self._series = None
+        series = self._leave(lane)
         self._failed += 1
         self._waiting.extendleft(reversed(series.calls[1:]))
         self._come(self._demand.arrivals.after_rejection(series.calls[0].number, time_ns))
         self._request_launch(time_ns)
 
+    def _leave(self, lane: int) -> Series:
+        self._free.append(lane)
+        return self._series.pop(lane)
 
-def _doing(called: Called, series: Series) -> str:
-    """Parts that take less than half a percent of the call are left out."""
+
+def _shares(called: Called, series: Series) -> str:
+    """What a call goes over, and what its time goes to; parts of less than half a percent are left out."""
     trips, call_ns, elements = series.calls[0].trips, series.cost.work.duration_ns, called.elements
     shares = sorted([(100e9 * part.seconds / call_ns, _PART_NAMES[part.name]) for part in series.cost.parts])
     (largest, bound), *others = [(f"{share:.0f} %", name) for share, name in reversed(shares) if share >= 0.5]
     return (
-        f"calling an operator on {elements:,} element{'' if elements == 1 else 's'} of "
+        f"{elements:,} element{'' if elements == 1 else 's'} of "
         f"{called.operator.element_bits} bits, "
         f"{trips:,} trip{'' if trips == 1 else 's'}: {bound} {largest} of the call"
         f"{''.join([f', {name} {share}' for share, name in others])}"

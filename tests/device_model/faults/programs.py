@@ -46,6 +46,10 @@ HOSTS: dict[str, Callable[[], Simulation]] = {
     "pipeline": lambda: host(pipeline(arrivals={"kind": "poisson", "per_second": 10.0}), instance="inf1.6xlarge"),
     "vision": lambda: host(vision(workers=4, arrivals=OFTEN), instance="trn2.3xlarge"),
     "operator": lambda: host(_operator(arrivals={"kind": "poisson", "per_second": 30.0}), instance="inf2.24xlarge"),
+    "operator, several workers": lambda: host(
+        _operator(cores=1, workers=4, arrivals={"kind": "closed", "users": 5, "think": "20ms"}),
+        instance="inf2.24xlarge",
+    ),
     "operator, thinking": lambda: host(
         _operator(arrivals={"kind": "closed", "users": 5, "think": "40ms"}, trips={"mean": 12}),
         instance="inf2.24xlarge",

@@ -12,7 +12,7 @@ from hypothesis import given
 from device_model.kernel.chance import Chance
 from device_model.kernel.clock import NS, STEPPED_EPOCH_NS
 from device_model.simulation import Simulation
-from device_model.workloads.arrivals import RETRY_NS, ClosedLoop, Lengths
+from device_model.workloads.arrivals import RETRY_NS, ClosedLoop, Distribution, Lengths
 from tests.device_model.hosts import costly, forward, host, process_of, server, workload_of
 from tests.device_model.workloads.arrivals.streams import (
     CLOSED,
@@ -150,5 +150,32 @@ def test_lengths_stay_in_their_range(mean: float, cv: float, least: int, more: i
     assert drawn == lengths.draw(Chance(1), "a", "prompt", index)
 
 
-def test_constant_lengths_are_constant() -> None:
-    assert {Lengths(64, 0, 1, 1000).draw(Chance(1), "a", "prompt", i) for i in range(20)} == {64}
+DISTRIBUTIONS: tuple[Distribution, ...] = ("log-normal", "gamma")
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_constant_lengths_are_constant(distribution: Distribution) -> None:
+    lengths = Lengths(64, 0, 1, 1000, distribution)
+    assert {lengths.draw(Chance(1), "a", "prompt", i) for i in range(20)} == {64}
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("cv", [0.5, 1.0])
+def test_lengths_have_the_mean_and_the_variation_that_they_say(distribution: Distribution, cv: float) -> None:
+    lengths = Lengths(10_000, cv, 1, 1 << 20, distribution)
+
+    def moment(power: int) -> Callable[[int], float]:
+        return lambda seed: fmean(lengths.draw(Chance(seed), "a", "prompt", i) ** power for i in range(1000))
+
+    check_mean(moment(1), 10_000)
+    check_mean(moment(2), 10_000**2 * (1 + cv * cv))
+
+
+@pytest.mark.parametrize("multiple", [0.2, 1, 2])
+def test_gamma_lengths_of_variation_one_are_exponential(multiple: float) -> None:
+    lengths = Lengths(10_000, 1.0, 1, 1 << 20, "gamma")
+
+    def longer(seed: int) -> float:
+        return fmean(lengths.draw(Chance(seed), "a", "prompt", i) > 10_000 * multiple for i in range(1000))
+
+    check_mean(longer, math.exp(-multiple))
