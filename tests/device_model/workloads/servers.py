@@ -45,10 +45,14 @@ def pipeline(name: str = "a", **changes: Any) -> dict[str, Any]:
 
 
 class Executions:
-    """Notes every execution that a runtime starts: its time, lane, and the work of the lane's groups."""
+    """Notes every execution that a runtime starts: its time, lane, and the work of the lane's groups.
+
+    `steps` has how many of each there are, one after another.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.started: list[tuple[int, int, tuple[StepWork, ...]]] = []
+        self.steps: list[int] = []
         execute = Runtime.execute
 
         def noted(
@@ -63,6 +67,7 @@ class Executions:
             lost: Lost | None = None,
         ) -> None:
             self.started.append((time_ns, lane, works))
+            self.steps.append(steps)
             execute(runtime, time_ns, process, works, steps, done, lane, stages, lost)
 
         patch.setattr(Runtime, "execute", noted)
