@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from device_model.machine.hbm import RESERVED_BYTES
+from device_model.machine.hbm import RESERVED_BYTES, SMALL_POOL_BYTES, Bank, Extent, PoolName
+from device_model.reading.snapshot import whole_snapshot
 from device_model.simulation import Simulation
 from neurontools.hardware.chips import core_share
 from neurontools.hardware.instances import chip_of, link_bytes_per_s, lookup
@@ -15,11 +16,20 @@ TICK = 1
 """Two counters that grow along lines are each rounded down, so their differences may be off by one."""
 
 
+def whole(model: Simulation) -> Snapshot:
+    """The host as it is, also where a driver that is missing or too old lets nobody read it."""
+    return whole_snapshot(model._world, model._head(model.now_ns))
+
+
 def check_sums(model: Simulation) -> None:
     """The same quantity, counted in different ways, is the same at this instant."""
-    snapshot = model.snapshot()
+    snapshot = whole(model)
     _check_memory(snapshot)
     _check_banks(model, snapshot)
+    _check_requests(snapshot)
+    for device in model._world.node.devices:
+        for bank in device.banks:
+            _check_extents(bank, set(model._world.runtime.processes))
     _check_links(snapshot)
     _check_processes(snapshot, model.epoch_ns)
 
@@ -51,6 +61,32 @@ def _check_banks(model: Simulation, snapshot: Snapshot) -> None:
             assert 0 < used <= bank.total_bytes
             assert (bank.largest_free_bytes or 0) <= bank.total_bytes - used
             assert {block.core for block in blocks.allocations} <= set(bank.cores)
+
+
+def _check_extents(bank: Bank, alive: set[int]) -> None:
+    """Free is exactly what no block of a living process covers, in as few extents as can be."""
+    main_end = bank.total_bytes - SMALL_POOL_BYTES
+    pools: dict[PoolName, tuple[int, int]] = {"main": (RESERVED_BYTES, main_end), "small": (main_end, bank.total_bytes)}
+    expected: list[Extent] = []
+    for pool, (at, end) in pools.items():
+        for block in [*[(chunk.address, chunk.end) for chunk in bank.chunks() if chunk.pool == pool], (end, end)]:
+            assert block[0] >= at, "blocks overlap, or one leaves its pool"
+            if block[0] > at:
+                expected.append(Extent(at, block[0] - at, pool))
+            at = block[1]
+        assert at == end, "a block leaves its pool"
+    assert bank.free_extents() == expected
+    assert {chunk.owner.pid for chunk in bank.chunks()} <= alive
+
+
+def _check_requests(snapshot: Snapshot) -> None:
+    """Every request is in exactly one place."""
+    for process in snapshot.processes or ():
+        work = process.workload
+        assert work is not None
+        ended = work.completed + work.rejected + work.failed + work.timed_out + work.cancelled
+        assert work.submitted == ended + work.queued + work.running, process.tag
+        assert min(ended, work.queued, work.running) >= 0
 
 
 def _used(core: Core) -> int:
