@@ -145,7 +145,7 @@ def _counted(work: _Work, core: NeuronCore, up_ns: int) -> schema.Core:
         busy_ns=done.busy_ns,
         collectives_ns=done.collectives_ns,
         engines=engines if times_engines(core) else None,
-        flops=done.flops,
+        flops=counters["flop_count"].total,
         hbm_read_bytes=done.hbm_read_bytes,
         hbm_written_bytes=done.hbm_written_bytes,
         pe_cntrs=None if clock_hz is None else _pe_counters(done.tensor_ns, done.hbm_read_bytes, up_ns, clock_hz),

@@ -28,6 +28,8 @@ MAX_PROCESSES_PER_DEVICE = 16
 
 LIVE_COUNTERS_SINCE = "2.30.2"
 """Before this driver the counters that the runtime keeps move in sysfs only when a process closes the device."""
+COUNTER_BITS = 64
+"""Counters are printed as unsigned numbers of this width (`%llu`), so they wrap there."""
 SRAM_ECC_BITS = 16
 """SRAM error counts wrap at this width."""
 POWER_VALID = "POWER_STATUS_VALID"

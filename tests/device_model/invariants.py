@@ -9,6 +9,7 @@ from device_model.machine.hbm import RESERVED_BYTES, SMALL_POOL_BYTES, Bank, Ext
 from device_model.reading.snapshot import whole_snapshot
 from device_model.simulation import Simulation
 from neurontools.hardware.chips import core_share
+from neurontools.hardware.driver import COUNTER_BITS, SRAM_ECC_BITS
 from neurontools.hardware.instances import chip_of, link_bytes_per_s, lookup
 from neurontools.schema.snapshot import Core, Device, Host, Snapshot
 
@@ -147,7 +148,8 @@ def _check_core(old: Core, new: Core, elapsed_ns: int, peak_flops: float) -> Non
     engines = [b - a for a, b in zip(_engines(old), _engines(new), strict=True)]
     for part in (*engines, (new.collectives_ns or 0) - (old.collectives_ns or 0)):
         assert 0 <= part <= busy + TICK
-    assert 0 <= (new.flops or 0) - (old.flops or 0) <= peak_flops * (busy + TICK) / 1e9
+    # It wraps at the width of the driver's counter.
+    assert ((new.flops or 0) - (old.flops or 0)) % (1 << COUNTER_BITS) <= peak_flops * (busy + TICK) / 1e9
     in_use = [(core.other_info or {})["nc_time_in_use"].total for core in (old, new)]
     assert in_use[1] <= new.busy_ns // 1000, "credited when an execution completes"
 
@@ -213,4 +215,10 @@ def check_grown(early: Snapshot, late: Snapshot) -> None:
     ended = {process.pid for process in early.processes or ()} - {process.pid for process in late.processes or ()}
     for place, value in counters(early).items():
         if not any(place.startswith(f"process {pid} ") for pid in ended):
-            assert value <= now[place], place
+            assert value <= now[place] or _wrapped(place, value, now[place]), place
+
+
+def _wrapped(place: str, value: int, now: int) -> bool:
+    """Whether a counter fell because it is as wide as the driver's: FLOPs, and errors of SRAM."""
+    bits = COUNTER_BITS if "flop" in place else SRAM_ECC_BITS if " sram_" in place else None
+    return bits is not None and now < 1 << (bits - 1) <= value < 1 << bits
