@@ -177,7 +177,8 @@ class Simulation:
 
     def _command(self, does: Callable[[], T], entry: dict[str, Any]) -> T:
         """Changes the state from outside, as an entry of the journal says. After a CommandError nothing has changed."""
-        for mark_ns in self._marks(self.now_ns, self.now_ns):
+        # Whoever read the model at this instant did so before the command: the reading that is kept is that one.
+        for mark_ns in self._marks(self.now_ns + 1, self.now_ns):
             self._keep(mark_ns)
         try:
             result = does()
@@ -203,7 +204,7 @@ class Simulation:
         """
         latest_ns, oldest_ns = self.now_ns - age_ns, self.now_ns - PAST_KEPT_NS
         mark_ns = latest_ns - (latest_ns - self.epoch_ns) % PAST_STEP_NS
-        if mark_ns >= max(self._changed_ns, oldest_ns):
+        if mark_ns >= max(self._next_mark_ns, self._changed_ns, oldest_ns):
             return self._snapshot_at(mark_ns)
         return next((s for s in reversed(self._past) if oldest_ns <= s.head.time_ns <= latest_ns), None)
 

@@ -12,6 +12,7 @@ from device_model.scenario import NamedScenario, ScenarioError, from_document, l
 from device_model.simulation import NS, PAST_KEPT_NS, PAST_STEP_NS, CommandError, Simulation
 from neurontools.hardware.instances import INSTANCES
 from neurontools.schema.document import encode
+from neurontools.schema.interval import between
 from neurontools.units import parse_duration_ns
 from tests.device_model.hosts import (
     AGES_NS,
@@ -115,6 +116,21 @@ def test_on_the_way_of_a_long_advance_nothing_false_is_kept() -> None:
             other = seen.past(seen.now_ns - past.head.time_ns)
             assert other is not None
             assert encode(past) == encode(other)
+
+
+@pytest.mark.parametrize("at_s", [0, 2, 5, 60])
+def test_what_a_command_does_is_in_the_interval_that_begins_with_it(at_s: int) -> None:
+    model = forward(host(server("a")), at_s)
+    before = encode(model.snapshot())
+    model.inject("hbm-uncorrected", {"core": 1}, {})
+    forward(model, 1)
+    past = model.past(NS)
+    assert past is not None
+    if past.head.time_ns == model.now_ns - NS:
+        assert encode(past) == before
+    ecc = between(past, model.snapshot()).devices[0].ecc
+    assert ecc is not None
+    assert ecc["mem_ecc_uncorrected"] == 1
 
 
 @pytest.mark.parametrize(
