@@ -26,6 +26,7 @@ ALLOWED = {
     "device_model/commands/launch.py": "client side: waits for a daemon to start and to end",
     "device_model/commands/status.py": "client side: prints a line a second",
     "device_model/commands/verbs.py": "client side: waits for a daemon to end",
+    "device_model/testing": "client side, in pytest: it waits for daemons to start and to end",
 }
 
 
