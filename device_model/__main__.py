@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import os
 import signal
 import sys
@@ -11,17 +12,21 @@ from typing import Any, NoReturn
 from device_model.commands.failure import FAILED, SIGNALLED, SOFTWARE, Failure
 from device_model.commands.options import parse
 
+_STDERR = 2
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; returns the exit code. Every foreseeable fault becomes a line on stderr."""
+    _keep_numbers()
+    # Where a stream is closed, print would write to stdout what is meant for stderr, and drop the rest without a word.
+    sys.stdout, sys.stderr = sys.stdout or _Closed(), sys.stderr or _Nowhere()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that lacks a character shows "?" in its place.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
         return code
     except Failure as failure:
         _say([*failure.message.splitlines(), *([failure.hint] if failure.hint else [])])
@@ -32,9 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         _abandon(sys.stdout)
         return SIGNALLED + signal.SIGPIPE
     except OSError as error:
-        # What verbs do with files they tell themselves; this is about their output.
         _abandon(sys.stdout)
-        _say([f"cannot go on: {error.strerror or error}"])
+        # What verbs do with files they tell themselves; a failure without a file's name is that of their output.
+        what = "cannot write the output" if error.filename is None else f"cannot use {error.filename}"
+        _say([f"{what}: {error.strerror or error}"])
         return FAILED
     except Exception:
         traceback.print_exc()
@@ -47,22 +53,46 @@ def entry() -> NoReturn:
     sys.exit(main())
 
 
+class _Closed(io.StringIO):
+    """Standard output where there is none: nothing must seem to have been said."""
+
+    def write(self, text: str, /) -> int:
+        raise Failure("cannot write the output: it is closed")
+
+
+class _Nowhere(io.StringIO):
+    """Standard error where there is none."""
+
+    def write(self, text: str, /) -> int:
+        return len(text)
+
+
+def _keep_numbers() -> None:
+    """Keeps the numbers of standard streams that are closed from whatever is opened next, such as a socket."""
+    while (fd := os.open(os.devnull, os.O_RDONLY)) <= _STDERR:
+        pass
+    os.close(fd)
+
+
 def _run(arguments: list[str]) -> int:
-    function, options = parse(arguments)
+    try:
+        function, options = parse(arguments)
+    except SystemExit:
+        # The help has been printed; that it cannot be written shows now or never.
+        sys.stdout.flush()
+        raise
     module, _, name = function.partition(":")
     return int(getattr(importlib.import_module(module), name)(options))
 
 
 def _say(lines: list[str]) -> None:
-    if sys.stderr is None:
-        return
     with contextlib.suppress(OSError):
         print("\n".join(f"neuron-model: {line}" for line in lines), file=sys.stderr, flush=True)
 
 
 def _abandon(stream: Any) -> None:
     """Points a stream at nothing, or the interpreter would complain when it flushes on its way out."""
-    if stream is None:
+    if isinstance(stream, _Closed):
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())

@@ -31,6 +31,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise Failure(message.removeprefix("argument "), f"see `{self.prog} --help`", USAGE)
 
+    def print_help(self, file: Any = None) -> None:
+        # argparse's own way keeps quiet when it cannot be written.
+        print(self.format_help(), end="", file=file)
+
 
 class _Verb(NamedTuple):
     """What `help` says, what parses its options, and the function that does it, imported only then."""
