@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from device_model.commands.failure import USAGE, Failure, of_system
-from device_model.workloads.calibration.report import Prediction, Report, build, constants_toml
+from device_model.workloads.calibration.report import IN_SAMPLE, Prediction, Report, build, constants_toml
 from device_model.workloads.calibration.rows import RowError, load_rows
 
 UNKNOWN = "–"
@@ -38,11 +38,21 @@ def calibration(options: Any) -> int:
     if options.json:
         print(json.dumps(_document(report, options.fit), indent=1))
     elif options.fit:
-        print(constants_toml(report), end="")
+        _print_fit(report, options.rows)
     else:
         _print_rows(report)
         _print_totals(report)
     return 0
+
+
+def _print_fit(report: Report, path: str | None) -> None:
+    if not any(IN_SAMPLE in scores for scores in report.totals.values()):
+        raise Failure(
+            f"{path}: nothing can be fitted to these rows, they say nothing of Inferentia2 and Trainium1",
+            f"see what becomes of each with: neuron-model calibration --rows {path}",
+            USAGE,
+        )
+    print(constants_toml(report, None if path is None else f"fit of {path}"), end="")
 
 
 def _document(report: Report, refit: bool) -> dict[str, Any]:
@@ -104,7 +114,8 @@ def _print_totals(report: Report) -> None:
             )
     left = sum(p.predicted is None for p in report.predictions)
     if left:
-        print(f"\n{left} rows have no prediction and count in no total")
+        rows = "1 row has no prediction and counts" if left == 1 else f"{left} rows have no prediction and count"
+        print(f"\n{rows} in no total")
     print(
         "\ntpot_ms: median time per output token; ttft_ms: time to first token; thr: sequences or images per second."
         "\nGiven constants are those shown against; in sample, they are fitted to these rows; left out, to the others."

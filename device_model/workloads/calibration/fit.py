@@ -235,7 +235,8 @@ def leave_one_out(
 ) -> dict[str, list[tuple[Row, float]]]:
     """Quantity -> each usable row of a kind with its prediction by constants that saw no row of the same `key`.
 
-    The constants that rows of this kind fit begin anew, at START; those that other kinds fitted are `full`'s.
+    The constants that rows of this kind fit begin anew, at START; those that other kinds fitted are `full`'s. Where all
+    rows have the same `key` there is nothing to learn from, and none is predicted.
     """
     chain = {quantity: usable(rows, quantity) for quantity in QUANTITIES if quantity.kind == kind}
     anew = {name: getattr(START, name) for quantity in chain for name in quantity.fitted}
@@ -243,8 +244,9 @@ def leave_one_out(
     for name in sorted({key(row) for known in chain.values() for row in known}):
         constants = CostConstants(**{**full._asdict(), **anew})
         for quantity, known in chain.items():
-            constants = fit_quantity(quantity, [row for row in known if key(row) != name], constants)
-            left = [row for row in known if key(row) == name]
+            others = [row for row in known if key(row) != name]
+            constants = fit_quantity(quantity, others, constants)
+            left = [row for row in known if key(row) == name] if others else []
             predictions[quantity.name] += [(row, quantity.predict(row, constants)) for row in left]
     return predictions
 

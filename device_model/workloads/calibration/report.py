@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from device_model.workloads.calibration.constants import FITTED_GENERATION, cali
 from device_model.workloads.calibration.fit import (
     FIRST_TOKEN,
     QUANTITIES,
+    START,
     Quantity,
     Score,
     error_of,
@@ -19,6 +21,7 @@ from device_model.workloads.calibration.fit import (
     score,
     size_class,
 )
+from device_model.workloads.calibration.fit import errors as errors_of
 from device_model.workloads.calibration.rows import KINDS, Row
 from device_model.workloads.cost.steps import CostConstants
 
@@ -71,7 +74,7 @@ def build(rows: Sequence[Row], refit: bool) -> Report:
         predictions += shown
         errors = {
             GIVEN: [p.error for p in shown if p.error is not None and not p.extrapolated],
-            IN_SAMPLE: [error_of(row, quantity.predict(row, fitted), quantity) for row, _ in by_model[quantity.name]],
+            IN_SAMPLE: errors_of(rows, fitted, quantity),
             BY_MODEL: [error_of(row, value, quantity) for row, value in by_model[quantity.name]],
             BY_SIZE: [error_of(row, value, quantity) for row, value in by_size[quantity.name]],
             EXTRAPOLATED: [p.error for p in shown if p.error is not None and p.extrapolated],
@@ -112,15 +115,21 @@ def _predictions(
     return found
 
 
-def constants_toml(report: Report) -> str:
-    """The fitted generation's constants and residuals in the format of the shipped file, without the others' tables."""
-    shipped = calibration_for(FITTED_GENERATION)
+def constants_toml(report: Report, origin: str | None = None) -> str:
+    """The fitted generation's constants and residuals in the format of the shipped file, without the others' tables.
+
+    `origin` says what they were fitted to, None for the shipped rows.
+    """
+    origin = calibration_for(FITTED_GENERATION).origin if origin is None else origin
+    fitted = (name for quantity in QUANTITIES for name in quantity.fitted)
+    untold = [name for name in fitted if getattr(report.constants, name) == getattr(START, name)]
     counts = {name: scores[IN_SAMPLE].rows for name, scores in report.totals.items() if IN_SAMPLE in scores}
     rows = ", ".join(f"{count} {name}" for name, count in counts.items())
     lines = [
         f"[{FITTED_GENERATION}]",
-        f'origin = "{shipped.origin}"',
+        f"origin = {json.dumps(origin, ensure_ascii=False)}",
         f'fitted_on = "{rows}"',
+        *([f"# No row tells these, they are guesses: {', '.join(untold)}."] if untold else []),
         *(f"{name} = {_figure(value)}" for name, value in report.constants._asdict().items()),
         "",
         "# Relative errors: median, 90th percentile, and the share of rows within 15 %.",

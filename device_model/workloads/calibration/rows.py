@@ -10,6 +10,9 @@ from typing import NamedTuple, TypeVar
 from device_model.workloads.calibration.constants import DATA
 
 KINDS = ("decode", "encoder", "cnn")
+MOST = 10_000_000
+"""The largest count that a row may have: no batch, sequence or degree comes near it."""
+
 _REQUIRED = ("kind", "model", "inst", "tp", "dp", "batch")
 
 Value = TypeVar("Value")
@@ -97,7 +100,7 @@ def _parse(record: Mapping[str, str], where: str, line: int) -> Row:
             raise RowError(f"{where}, column {column}: expected {expected}, found nothing")
         return found
 
-    count, figure = (_count, "a whole number from 1"), (_figure, "a number above 0")
+    count, figure = (_count, f"a whole number from 1 to {MOST:,}"), (_figure, "a number above 0")
     return Row(
         kind=needed("kind", _kind, f"one of {', '.join(KINDS)}"),
         model=needed("model", str, "a model's name"),
@@ -126,7 +129,7 @@ def _kind(text: str) -> str:
 
 def _count(text: str) -> int:
     number = float(text)
-    if number < 1 or not number.is_integer():
+    if not 1 <= number <= MOST or not number.is_integer():
         raise ValueError
     return int(number)
 

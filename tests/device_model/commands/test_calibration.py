@@ -62,6 +62,13 @@ def test_the_table_lists_what_it_cannot_predict(rows: str, capsys: pytest.Captur
     assert "leave one model out" in out
 
 
+def test_one_row_is_one_row(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(rows)
+    path.write_text("".join(line for line in ROWS.splitlines(keepends=True) if "opt-30b" not in line))
+    assert run("--rows", rows) == 0
+    assert "1 row has no prediction and counts in no total" in capsys.readouterr().out
+
+
 def test_a_fit_prints_constants_in_the_shipped_format(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--rows", rows, "--fit") == 0
     table = tomllib.loads(capsys.readouterr().out)["v2"]
@@ -70,11 +77,44 @@ def test_a_fit_prints_constants_in_the_shipped_format(rows: str, capsys: pytest.
     assert table["fitted_on"] == "1 cnn, 2 decode"
 
 
+def test_a_fit_names_its_rows_and_what_they_do_not_tell(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--rows", rows, "--fit") == 0
+    out = capsys.readouterr().out
+    assert tomllib.loads(out)["v2"]["origin"] == f"fit of {rows}"
+    (untold,) = (line for line in out.splitlines() if line.startswith("# No row tells these"))
+    assert "encoder_seconds" in untold
+    assert "prefill_seconds" in untold
+    assert "weights_efficiency," not in untold.replace("encoder_weights_efficiency,", "")
+
+
+@pytest.mark.parametrize(("was", "now"), [("inf2", "trn2"), ("inf2", "p5"), ("opt-13b", "opt-14b")])
+def test_rows_that_tell_nothing_are_not_fitted(was: str, now: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(ROWS.splitlines()[:3]).replace(was, now))
+    with pytest.raises(Failure, match="nothing can be fitted to these rows") as failure:
+        run("--rows", str(path), "--fit")
+    assert failure.value.code == 64
+    assert run("--rows", str(path)) == 0
+
+
+def test_a_model_alone_is_not_predicted_from_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(ROWS.splitlines()[:3]))
+    assert run("--rows", str(path)) == 0
+    out = capsys.readouterr().out
+    assert "in sample" in out
+    assert "leave one" not in out
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("kind,model\n", "the header lacks the column inst"),
-        (ROWS.replace(",8,1,1,9", ",0,1,1,9"), "line 3, column tp: expected a whole number from 1, found '0'"),
+        (
+            ROWS.replace(",8,1,1,9", ",0,1,1,9"),
+            "line 3, column tp: expected a whole number from 1 to 10,000,000, found '0'",
+        ),
+        (ROWS.replace(",2048,54.8", ",1e24,54.8"), "line 3, column seq: expected a whole number from 1 to 10,000,000"),
         (ROWS.split("2.14.0")[0], "there are no rows"),
     ],
 )
