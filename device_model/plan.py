@@ -25,7 +25,7 @@ from device_model.workloads.cost.footprint import cnn_image, encoder_image, serv
 from device_model.workloads.cost.rates import CoreRates, rates_for
 from device_model.workloads.cost.steps import CostConstants, TermSeconds
 from device_model.workloads.models.cnns import CnnShape
-from device_model.workloads.models.datatypes import DataType
+from device_model.workloads.models.datatypes import DataType, label_of
 from device_model.workloads.models.families import ModelShape
 from neurontools.hardware.chips import cores_of_bank
 from neurontools.hardware.instances import Instance, chip_of, core_count
@@ -259,7 +259,8 @@ def trust(question: Question) -> Trust:
         tokens = None
     else:
         tokens = question.context if shape.kind == "decoder" else tokens_of(shape, question.context)
-    return trust_in(Run(generation, shape, False, question.degree, question.batch, tokens, question.data_type))
+    kind = question.data_type._replace(label=label_of(question.data_type, chip_of(question.instance)))
+    return trust_in(Run(generation, shape, False, question.degree, question.batch, tokens, kind))
 
 
 def plan(

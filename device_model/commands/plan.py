@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +23,7 @@ from device_model.workloads.models.datatypes import (
     data_types_of,
     label_of,
 )
+from device_model.workloads.models.families import ModelShape
 from device_model.workloads.models.huggingface import ConfigError, shape_from_config
 from device_model.workloads.models.lookup import UnknownModelError, find
 from device_model.workloads.models.shapes import SHAPES
@@ -28,6 +31,11 @@ from neurontools.hardware.instances import Instance, chip_of, lookup
 from neurontools.units import format_bytes
 
 UNKNOWN = "–"
+
+_NOTE = "neuron-model: note: "
+
+CONTEXT = 2048
+"""Tokens of the longest sequence, unless the command line says otherwise."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tp", metavar="auto|N,N", default="auto",
         help="NeuronCores per replica; auto: the fewest on which it fits, and all of the instance",
     )  # fmt: skip
-    parser.add_argument("--context", metavar="N", default="2048", help="longest sequence in tokens (%(default)s)")
+    parser.add_argument(
+        "--context", metavar="N", help=f"longest sequence in tokens ({CONTEXT}, where the model has them)"
+    )
     parser.add_argument("--prompt", metavar="N", help="prompt in tokens (half the context)")
     parser.add_argument("--json", action="store_true", help="the answers as JSON")
     parser.add_argument("--talk", action="store_true", help="the Inferentia2 launch talk's claims beside predictions")
@@ -49,6 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def plan(options: Any) -> int:
     """Prints a row for every data type, degree and batch. Raises Failure."""
     if options.talk:
+        if options.model is not None:
+            raise Failure("--talk goes without --model: the talk's models are given", "", USAGE)
         return _talk(options.json)
     if options.model is None:
         raise Failure("plan needs --model NAME or --talk", "for example: neuron-model plan --model opt-66b", USAGE)
@@ -73,13 +85,15 @@ def plan(options: Any) -> int:
 
 def _lengths(options: Any, shape: Shape) -> tuple[int, int]:
     """Context and prompt in tokens; the same for a model that generates none. Raises Failure."""
-    given = _count(options.context, "--context")
+    given = None if options.context is None else _count(options.context, "--context")
     if isinstance(shape, CnnShape):
         return 1, 1
-    context = tokens_of(shape, given)
+    context = tokens_of(shape, given or CONTEXT)
+    if shape.vocabulary and given is not None and given > shape.max_context:
+        context = _beyond(shape, given)
     if shape.kind == "encoder":
         return context, context
-    if given < 2:
+    if context < 2:
         raise Failure("--context: expected at least 2 tokens, a prompt and an answer", "", USAGE)
     prompt = max(1, context // 2) if options.prompt is None else _count(options.prompt, "--prompt")
     if prompt >= context:
@@ -87,21 +101,33 @@ def _lengths(options: Any, shape: Shape) -> tuple[int, int]:
     return context, prompt
 
 
+def _beyond(shape: ModelShape, given: int) -> int:
+    """The context to plan with where a longer one is asked for than the model was made for; says what became of it."""
+    made, name = shape.max_context, shape.name
+    if shape.rotary:
+        print(f"{_NOTE}{name} was made for {made} tokens: beyond them its positions have to be scaled", file=sys.stderr)
+        return given
+    print(f"{_NOTE}{name} has positions for {made} tokens, not {given}: planned with {made}", file=sys.stderr)
+    return made
+
+
 def _shape(name: str) -> Shape:
+    """A model by name, or of a config.json, also where its directory is named. Raises Failure."""
+    known: dict[str, Shape] = {**SHAPES, **CNNS}
+    path = os.path.join(name, "config.json") if os.path.isdir(name) else name
     try:
-        if name.endswith(".json"):
-            return shape_from_config(name)
-        known: dict[str, Shape] = {**SHAPES, **CNNS}
-        found = find(name, known)
-        if found is None:
-            raise UnknownModelError.among(name, known)
-        return found
+        found = None if name.endswith(".json") else find(name, known)
+        if found is not None:
+            return found
+        if os.path.exists(path) or name.endswith(".json"):
+            return shape_from_config(path)
+        raise UnknownModelError.among(name, known)
     except UnknownModelError as error:
         raise Failure(str(error), "or give the path of the model's config.json", USAGE) from None
     except ConfigError as error:
         raise Failure(str(error), "", USAGE) from None
     except OSError as error:
-        raise of_system("cannot read", name, error) from None
+        raise of_system("cannot read", path, error) from None
 
 
 def _instance(name: str) -> Instance:
@@ -218,8 +244,9 @@ def _print(question: Question, rows: list[Answer]) -> None:
         f"\nConstants to runtime: bytes on each core; bank: all that its fullest memory bank holds, of "
         f"{_bytes(rows[0].memory.bank_bytes)}."
         f"\nPer s: {unit} of all replicas with full batches, also where the model does not fit.{step}"
-        f"\nCalibrated: error {_error(rows[0].trust)}, leaving the model out of the fit{first}."
     )
+    if not all(row.trust.extrapolated for row in rows):
+        print(f"Calibrated: error {_error(rows[0].trust)}, leaving the model out of the fit{first}.")
     for reason in dict.fromkeys(reason for row in rows for reason in row.trust.reasons):
         print(f"Extrapolated: {reason}.")
 

@@ -61,7 +61,8 @@ def data_type_for(name: str, chip: Chip) -> DataType:
     folded = name.casefold()
     key = _SPELLINGS.get(folded, folded)
     if key not in data_types_of(chip):
-        raise DataTypeError(f"{chip.name} does not compute in {name}, expected one of {', '.join(data_types_of(chip))}")
+        known = ", ".join(label_of(DATA_TYPES[each], chip).lower() for each in data_types_of(chip))
+        raise DataTypeError(f"{chip.name} does not compute in {name:.40}, expected one of {known}")
     return DATA_TYPES[key]
 
 

@@ -9,6 +9,11 @@ from typing import Any
 
 from device_model.workloads.models.families import ModelShape, classic, encoder, llama, vit
 
+MOST = 10_000_000
+"""The largest count that a config may have; no published one comes near it."""
+
+MOST_LAYERS = 10_000
+
 
 class ConfigError(ValueError):
     """A config.json that gives no shape; the text names the file, the key and what was expected."""
@@ -20,25 +25,45 @@ class _Config:
     def __init__(self, document: Mapping[str, Any], where: str) -> None:
         self._document = document
         self.where = where
-        self.name = str(document.get("_name_or_path") or "").rpartition("/")[2] or where
+        name = document.get("_name_or_path")
+        self.name = (isinstance(name, str) and name.isprintable() and name.rpartition("/")[2]) or where
 
-    def count(self, *keys: str, default: int | None = None) -> int:
+    def count(self, *keys: str, default: int | None = None, most: int = MOST) -> int:
         """A whole number above 0 under the first of `keys` that is there."""
-        for key in keys:
-            found = self._document.get(key)
-            if found is not None:
-                if isinstance(found, bool) or not isinstance(found, int) or found < 1:
-                    raise ConfigError(f"{self.where}: {key}: expected a whole number from 1, found {found!r}")
-                return found
-        if default is None:
-            raise ConfigError(f"{self.where}: the key {keys[0]} is missing")
-        return default
+        key = self._first(keys)
+        found = self._document.get(key)
+        if found is None:
+            if default is None:
+                raise ConfigError(f"{self.where}: the key {keys[0]} is missing")
+            return default
+        if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= most:
+            raise self._wrong(key, f"a whole number from 1 to {most:,}")
+        return found
+
+    def layers(self, *keys: str) -> int:
+        """How many layers there are, of which each takes the planner a while."""
+        return self.count(*keys, most=MOST_LAYERS)
+
+    def divisor(self, whole: int, *keys: str, default: int | None = None) -> int:
+        """A count of equal parts of `whole`."""
+        found = self.count(*keys, default=default)
+        if whole % found:
+            raise self._wrong(self._first(keys), f"a divisor of {whole:,}")
+        return found
+
+    def _first(self, keys: tuple[str, ...]) -> str:
+        return next((key for key in keys if self._document.get(key) is not None), keys[0])
+
+    def _wrong(self, key: str, expected: str) -> ConfigError:
+        found = self._document.get(key)
+        shown = "a very large number" if isinstance(found, int) and found.bit_length() > 99 else f"{found!r:.60}"
+        return ConfigError(f"{self.where}: {key}: expected {expected}, found {shown}")
 
     def flag(self, key: str, default: bool) -> bool:
         """True or false."""
         found = self._document.get(key, default)
         if not isinstance(found, bool):
-            raise ConfigError(f"{self.where}: {key}: expected true or false, found {found!r}")
+            raise self._wrong(key, "true or false")
         return found
 
     def must_equal(self, key: str, expected: int) -> None:
@@ -48,18 +73,20 @@ class _Config:
 
 
 def _llama(config: _Config) -> ModelShape:
-    width, heads = config.count("hidden_size"), config.count("num_attention_heads")
+    width, head_dim = config.count("hidden_size"), config.count("head_dim", default=0)
+    # Heads of a width of their own need not divide the model's.
+    heads = config.count("num_attention_heads") if head_dim else config.divisor(width, "num_attention_heads")
     return llama(
         config.name,
-        config.count("num_hidden_layers"),
+        config.layers("num_hidden_layers"),
         width,
         heads,
-        config.count("num_key_value_heads", default=heads),
+        config.divisor(heads, "num_key_value_heads", default=heads),
         config.count("intermediate_size"),
         config.count("vocab_size"),
         config.count("max_position_embeddings", default=2048),
         tied=config.flag("tie_word_embeddings", False),
-        head_dim=config.count("head_dim", default=width // heads),
+        head_dim=head_dim or None,
     )
 
 
@@ -74,51 +101,56 @@ def _opt(config: _Config) -> ModelShape:
     config.must_equal("word_embed_proj_dim", width)
     config.must_equal("ffn_dim", 4 * width)
     return classic(
-        config.name, config.count("num_hidden_layers"), width, config.count("num_attention_heads"),
+        config.name, config.layers("num_hidden_layers"), width, config.divisor(width, "num_attention_heads"),
         config.count("vocab_size"), positions, position_rows=positions + 2,
     )  # fmt: skip
 
 
 def _gpt2(config: _Config) -> ModelShape:
-    positions = config.count("n_positions", "n_ctx")
+    width, positions = config.count("n_embd"), config.count("n_positions", "n_ctx")
     return classic(
-        config.name, config.count("n_layer"), config.count("n_embd"), config.count("n_head"),
+        config.name, config.layers("n_layer"), width, config.divisor(width, "n_head"),
         config.count("vocab_size"), positions, position_rows=positions,
     )  # fmt: skip
 
 
 def _gptj(config: _Config) -> ModelShape:
+    width = config.count("n_embd")
     return classic(
-        config.name, config.count("n_layer"), config.count("n_embd"), config.count("n_head"),
+        config.name, config.layers("n_layer"), width, config.divisor(width, "n_head"),
         config.count("vocab_size"), config.count("n_positions"), tied=False, norms_per_layer=1,
     )  # fmt: skip
 
 
 def _gpt_neox(config: _Config) -> ModelShape:
-    config.must_equal("intermediate_size", 4 * config.count("hidden_size"))
+    width = config.count("hidden_size")
+    config.must_equal("intermediate_size", 4 * width)
     return classic(
-        config.name, config.count("num_hidden_layers"), config.count("hidden_size"),
-        config.count("num_attention_heads"), config.count("vocab_size"), config.count("max_position_embeddings"),
-        tied=False,
+        config.name, config.layers("num_hidden_layers"), width, config.divisor(width, "num_attention_heads"),
+        config.count("vocab_size"), config.count("max_position_embeddings"), tied=False,
     )  # fmt: skip
 
 
 def _bloom(config: _Config) -> ModelShape:
+    width = config.count("hidden_size", "n_embed")
     return classic(
-        config.name, config.count("n_layer", "num_hidden_layers"), config.count("hidden_size", "n_embed"),
-        config.count("n_head", "num_attention_heads"), config.count("vocab_size"),
+        config.name, config.layers("n_layer", "num_hidden_layers"), width,
+        config.divisor(width, "n_head", "num_attention_heads"), config.count("vocab_size"),
         config.count("seq_length", default=2048), table_norm=True,
     )  # fmt: skip
 
 
 def _falcon(config: _Config) -> ModelShape:
-    heads = config.count("num_attention_heads", "n_head")
-    new = config.flag("new_decoder_architecture", False)
-    kv_heads = config.count("num_kv_heads", "n_head_kv", default=heads) if new else 1
-    return classic(
-        config.name, config.count("num_hidden_layers", "n_layer"), config.count("hidden_size"), heads,
-        config.count("vocab_size"), 2048, kv_heads=kv_heads, biases=False, norms_per_layer=2 if new else 1,
+    width = config.count("hidden_size")
+    heads = config.divisor(width, "num_attention_heads", "n_head")
+    new, side_by_side = config.flag("new_decoder_architecture", False), config.flag("parallel_attn", True)
+    kv_heads = config.divisor(heads, "num_kv_heads", "n_head_kv", default=heads) if new else heads
+    shape = classic(
+        config.name, config.layers("num_hidden_layers", "n_layer"), width, heads, config.count("vocab_size"), 2048,
+        kv_heads=1 if config.flag("multi_query", True) and not new else kv_heads,
+        biases=config.flag("bias", False), norms_per_layer=2 if new or not side_by_side else 1,
     )  # fmt: skip
+    return shape._replace(rotary=not config.flag("alibi", False))
 
 
 def _bert(config: _Config) -> ModelShape:
@@ -126,7 +158,7 @@ def _bert(config: _Config) -> ModelShape:
     config.must_equal("intermediate_size", 4 * width)
     table_width = config.count("embedding_size", default=width)
     return encoder(
-        config.name, config.count("num_hidden_layers"), width, config.count("num_attention_heads"),
+        config.name, config.layers("num_hidden_layers"), width, config.divisor(width, "num_attention_heads"),
         config.count("vocab_size"), positions, max_context=512 if positions == 514 else positions,
         segments=config.count("type_vocab_size", default=2),
         embedding_width=None if table_width == width else table_width,
@@ -137,7 +169,7 @@ def _albert(config: _Config) -> ModelShape:
     width = config.count("hidden_size")
     config.must_equal("intermediate_size", 4 * width)
     return encoder(
-        config.name, config.count("num_hidden_layers"), width, config.count("num_attention_heads"),
+        config.name, config.layers("num_hidden_layers"), width, config.divisor(width, "num_attention_heads"),
         config.count("vocab_size"), config.count("max_position_embeddings"),
         segments=config.count("type_vocab_size", default=2), embedding_width=config.count("embedding_size"),
         shared=True,
@@ -145,9 +177,10 @@ def _albert(config: _Config) -> ModelShape:
 
 
 def _distilbert(config: _Config) -> ModelShape:
-    config.must_equal("hidden_dim", 4 * config.count("dim"))
+    width = config.count("dim")
+    config.must_equal("hidden_dim", 4 * width)
     return encoder(
-        config.name, config.count("n_layers"), config.count("dim"), config.count("n_heads"),
+        config.name, config.layers("n_layers"), width, config.divisor(width, "n_heads"),
         config.count("vocab_size"), config.count("max_position_embeddings"), pooler=False,
     )  # fmt: skip
 
@@ -155,9 +188,10 @@ def _distilbert(config: _Config) -> ModelShape:
 def _vit(config: _Config) -> ModelShape:
     width = config.count("hidden_size")
     config.must_equal("intermediate_size", 4 * width)
+    side = config.count("image_size")
     return vit(
-        config.name, config.count("num_hidden_layers"), width, config.count("num_attention_heads"),
-        config.count("patch_size"), side=config.count("image_size"),
+        config.name, config.layers("num_hidden_layers"), width, config.divisor(width, "num_attention_heads"),
+        config.count("patch_size", most=side), side=side,
     )  # fmt: skip
 
 
@@ -180,7 +214,9 @@ _READERS: dict[str, Callable[[_Config], ModelShape]] = {
 def shape_from_config(path: str) -> ModelShape:
     """The shape that a config.json describes; OSError, or ConfigError for a file or family that gives none."""
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        document = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid JSON: it is nested too deeply") from None
     except ValueError as error:
         raise ConfigError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(document, dict):
@@ -188,5 +224,5 @@ def shape_from_config(path: str) -> ModelShape:
     family = document.get("model_type")
     reader = _READERS.get(family) if isinstance(family, str) else None
     if reader is None:
-        raise ConfigError(f"{path}: model_type: expected one of {', '.join(_READERS)}, found {family!r}")
+        raise ConfigError(f"{path}: model_type: expected one of {', '.join(_READERS)}, found {family!r:.60}")
     return reader(_Config(document, path))

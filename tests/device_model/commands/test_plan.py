@@ -98,6 +98,43 @@ def test_a_config_file_is_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert found["model"]["context"] == 1024
 
 
+def test_a_checkpoints_directory_is_a_model_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = {"model_type": "gpt2", "n_layer": 12, "n_embd": 768, "n_head": 12, "vocab_size": 50257, "n_ctx": 1024}
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    assert run("--model", str(tmp_path), "--batch", "1", "--tp", "1", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["model"]["parameters"] == 124_439_808
+
+
+@pytest.mark.parametrize(
+    ("model", "context", "planned", "note"),
+    [
+        ("opt-66b", None, 2048, ""),
+        ("opt-66b", "4096", 2048, "opt-66b has positions for 2048 tokens, not 4096: planned with 2048"),
+        ("bert-large-uncased", None, 512, ""),
+        ("bert-large-uncased", "2048", 512, "bert-large-uncased has positions for 512 tokens, not 2048"),
+        ("Llama-2-13b", "16384", 16384, "Llama-2-13b was made for 4096 tokens: beyond them its positions have to be"),
+        ("Llama-2-13b", "4096", 4096, ""),
+        ("vit-base-patch16-224", "2048", 197, ""),
+    ],
+)
+def test_a_context_that_the_model_was_not_made_for_is_spoken_of(
+    model: str, context: str | None, planned: int, note: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--model", model, "--batch", "1", "--json", *([] if context is None else ["--context", context])) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["model"]["context"] == planned
+    assert (note in err) if note else not err
+
+
+def test_nothing_is_called_calibrated_where_nothing_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--model", "opt-66b", "--instance", "trn2.48xlarge", "--batch", "8") == 0
+    out = capsys.readouterr().out
+    assert "Calibrated" not in out
+    assert "Extrapolated: no published run on NeuronCore-v3 was fitted." in out
+    assert run("--model", "opt-66b", "--dtype", "cfp8", "--batch", "8") == 0
+    assert "Extrapolated: no published run in cFP8." in capsys.readouterr().out
+
+
 def test_the_talk_is_a_table_and_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--talk") == 0
     table = capsys.readouterr().out
@@ -126,6 +163,8 @@ def test_the_talk_is_a_table_and_json(capsys: pytest.CaptureFixture[str]) -> Non
         (("--model", "opt-13b", "--context", "1"), "--context: expected at least 2 tokens"),
         (("--model", "opt-13b", "--prompt", "4096"), "--prompt: expected less than the context of 2048"),
         (("--model", "none.json"), "cannot read none.json"),
+        (("--model", "opt-13b", "--dtype", "fp4"), "expected one of fp32, tf32, bf16, fp16, cfp8, int8"),
+        (("--model", "opt-13b", "--talk"), "--talk goes without --model"),
     ],
 )
 def test_wrong_use_gets_one_line(words: tuple[str, ...], message: str) -> None:

@@ -35,7 +35,7 @@ def test_every_peak_of_a_chip_has_a_data_type_that_it_can_multiply(chip: Chip) -
 @pytest.mark.parametrize(
     ("chip", "name", "has"),
     [("Trainium2", "int8", "fp32, bf16, fp16, fp8"), ("Inferentia", "FP32", "bf16, fp16, int8"),
-     ("Inferentia2", "fp4", "fp32, tf32, bf16, fp16, fp8, int8")],
+     ("Inferentia2", "fp4", "fp32, tf32, bf16, fp16, cfp8, int8")],
 )  # fmt: skip
 def test_what_a_chip_lacks_is_refused_with_what_it_has(chip: str, name: str, has: str) -> None:
     with pytest.raises(DataTypeError) as refusal:

@@ -87,6 +87,29 @@ def test_a_shape_is_called_after_its_checkpoint_or_file(tmp_path: Path) -> None:
     assert shape_from_config(path).name == path
 
 
+def test_a_name_that_is_none_is_not_shown(tmp_path: Path) -> None:
+    for name in (["x"], "a/b\x1b[31m", "", 3):
+        path = written(tmp_path, {**LLAMA, "_name_or_path": name})
+        assert shape_from_config(path).name == path
+
+
+def test_a_byte_order_mark_is_no_part_of_a_config(tmp_path: Path) -> None:
+    path = written(tmp_path, LLAMA)
+    Path(path).write_text(Path(path).read_text(), encoding="utf-8-sig")
+    assert shape_from_config(path).name == "Llama-2-70b"
+
+
+def test_falcons_first_models_attend_with_all_heads(tmp_path: Path) -> None:
+    document = {
+        "model_type": "falcon", "hidden_size": 2048, "num_hidden_layers": 24, "num_attention_heads": 32,
+        "vocab_size": 50304, "multi_query": False, "parallel_attn": False, "bias": True, "alibi": True,
+    }  # fmt: skip
+    shape = shape_from_config(written(tmp_path, document))
+    assert (shape.kv_heads, shape.rotary) == (32, False)
+    # falcon-rw-1b's checkpoint.
+    assert shape.parameters == 1_311_625_216
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [
@@ -95,7 +118,15 @@ def test_a_shape_is_called_after_its_checkpoint_or_file(tmp_path: Path) -> None:
         ({"model_type": "mamba"}, "model_type: expected one of llama, mistral"),
         ({}, "found None"),
         ({"model_type": "llama"}, "the key hidden_size is missing"),
-        ({**LLAMA, "num_hidden_layers": "80"}, "num_hidden_layers: expected a whole number from 1, found '80'"),
+        ("[" * 100_000, "not valid JSON: it is nested too deeply"),
+        ({"model_type": ["llama"] * 50}, "found ['llama', 'llama'"),
+        ({**LLAMA, "num_hidden_layers": "80"}, "number from 1 to 10,000, found '80'"),
+        ({**LLAMA, "num_hidden_layers": 10**30}, "num_hidden_layers: expected a whole number from 1 to 10,000"),
+        ({**LLAMA, "hidden_size": 10**9}, "hidden_size: expected a whole number from 1 to 10,000,000"),
+        ({**LLAMA, "num_attention_heads": 65}, "num_attention_heads: expected a divisor of 8,192, found 65"),
+        ({**LLAMA, "hidden_size": 30}, "num_attention_heads: expected a divisor of 30, found 64"),
+        ({**LLAMA, "num_key_value_heads": 5}, "num_key_value_heads: expected a divisor of 64, found 5"),
+        ({**CONFIGS["vit-base-patch16-224"], "patch_size": 500}, "patch_size: expected a whole number from 1 to 224"),
         ({**LLAMA, "vocab_size": 0}, "vocab_size: expected a whole number"),
         ({**LLAMA, "tie_word_embeddings": 1}, "tie_word_embeddings: expected true or false"),
         ({**CONFIGS["opt-66b"], "word_embed_proj_dim": 512}, "word_embed_proj_dim: only 9216 is supported"),
