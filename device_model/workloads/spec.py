@@ -31,7 +31,7 @@ from device_model.workloads.arrivals import (
     read_rows,
 )
 from device_model.workloads.models.cnns import CNNS
-from device_model.workloads.models.datatypes import DATA_TYPES
+from device_model.workloads.models.datatypes import DATA_TYPES, plain_name
 from device_model.workloads.models.lookup import UnknownModelError, find
 from device_model.workloads.models.shapes import shape_for
 from neurontools.spelling import did_you_mean
@@ -292,11 +292,12 @@ ModelName = Annotated[str, AfterValidator(_model)]
 
 
 def _data_type(value: str) -> str:
-    if value not in DATA_TYPES:
+    name = plain_name(value)
+    if name not in DATA_TYPES:
         raise ValueError(
             f"expected one of {', '.join(DATA_TYPES)}, found {value!r:.40}{did_you_mean(value, DATA_TYPES)}"
         )
-    return value
+    return name
 
 
 DataTypeName = Annotated[str, AfterValidator(_data_type)]

@@ -56,10 +56,15 @@ def data_types_of(chip: Chip) -> tuple[str, ...]:
     return tuple(name for name in DATA_TYPES if name in chip.peak_flops)
 
 
+def plain_name(name: str) -> str:
+    """The name of a data type that is spelled as people do: "fp8" for "cFP8"; of another word that in lower case."""
+    folded = name.casefold()
+    return _SPELLINGS.get(folded, folded)
+
+
 def data_type_for(name: str, chip: Chip) -> DataType:
     """The data type of that name or a spelling of it, such as "cFP8"; DataTypeError where the chip lacks it."""
-    folded = name.casefold()
-    key = _SPELLINGS.get(folded, folded)
+    key = plain_name(name)
     if key not in data_types_of(chip):
         known = ", ".join(label_of(DATA_TYPES[each], chip).lower() for each in data_types_of(chip))
         raise DataTypeError(f"{chip.name} does not compute in {name:.40}, expected one of {known}")

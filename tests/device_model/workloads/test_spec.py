@@ -146,3 +146,11 @@ def test_whatever_a_table_allows_can_run(table: dict[str, Any], seed: int) -> No
     following = stream(table, seed).after_arrival(3, 10**18)
     assert following is not None
     assert following > 10**18
+
+
+@pytest.mark.parametrize(
+    ("written", "name"), [("cFP8", "fp8"), ("BF16", "bf16"), ("bfloat16", "bf16"), ("int8", "int8")]
+)
+def test_a_data_type_may_be_spelled_as_data_sheets_do(written: str, name: str) -> None:
+    checked = from_document(document(server("a", data_type=written)), "host")
+    assert checked.model_dump()["processes"][0]["workload"]["data_type"] == name
