@@ -202,6 +202,7 @@ def _period(world: World, number: int, interval: Interval) -> Period:
         peak_flops_per_s=peak,
         peak_data_type=PEAK_DATA_TYPE,
         flops_percent=percent(core.flops_per_s, peak),
+        executions=None if core.executions is None else core.executions // size,
         models_loaded=None if loads is None else loads // size,
     )
 

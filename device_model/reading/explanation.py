@@ -68,7 +68,8 @@ class Loading(Document, frozen=True, kw_only=True, omit_defaults=False):
 class Period(Document, frozen=True, kw_only=True, omit_defaults=False):
     """The core over the last period, as Interval gives it; percents are of the period, of capacity, or of the peak.
 
-    `busy_percent` is the tools' utilization. Capacity and peak are the core's share of its chip's.
+    `busy_percent` is the tools' utilization. Capacity and peak are the core's share of its chip's. `executions` are
+    those that were completed, of one of the physical cores.
     """
 
     duration_ns: int
@@ -83,6 +84,7 @@ class Period(Document, frozen=True, kw_only=True, omit_defaults=False):
     peak_flops_per_s: float
     peak_data_type: str
     flops_percent: float | None
+    executions: int | None
     models_loaded: int | None
 
 

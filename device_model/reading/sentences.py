@@ -77,6 +77,9 @@ _ROWS = {"decode": "decode steps", "encoder": "encoder batches", "cnn": "batches
 _WORTH_SAYING = 1000
 """A part of a step is not spoken of that is less than one in so many parts of it."""
 
+_MUCH_LONGER = 2
+"""A core that was in execution for so many steps' time and completed none stands still."""
+
 _ROUNDING_PERCENT = 0.05
 """Shares that exceed 100 % by less do so because the step is counted in whole nanoseconds."""
 
@@ -117,12 +120,21 @@ def _headline(found: Explanation) -> Iterator[str]:
     now = _STATES[found.state]
     if step is not None and found.state is State.EXECUTING:
         now = "in each step it waits for others" if step.idle_ns else f"its step is bound by {_meaning(step).words}"
+        now = "it completed no execution in that time" if _stands_still(found) else now
     if period is None or period.busy_percent is None:
         yield f"NeuronCore {found.core}: {now}."
         return
     yield f"NeuronCore {found.core} was {percent_text(period.busy_percent)} busy over the last"
     peak = f" at {percent_text(period.flops_percent)} of its peak FLOP/s" if period.flops_percent else ""
     yield f"{_time(period.duration_ns)}{peak}; {now}."
+
+
+def _stands_still(found: Explanation) -> bool:
+    """Whether the core was in execution for much longer than its step takes by the work in it, and completed none."""
+    period, step = found.period, found.step
+    if period is None or step is None or period.executions != 0:
+        return False
+    return (period.busy_percent or 0.0) / 100 * period.duration_ns > _MUCH_LONGER * step.duration_ns
 
 
 def _core(found: Explanation) -> Iterator[str]:
@@ -166,7 +178,7 @@ def _doing(found: Explanation) -> Iterator[str]:
         yield f"It is {found.doing}."
         yield from found.notes
     if found.loading is not None:
-        yield f"The rest of the weights takes {_time(found.loading.left_ns)}."
+        yield f"The rest takes {_time(found.loading.left_ns)}."
 
 
 def _busy(found: Explanation) -> Iterator[str]:
@@ -177,9 +189,20 @@ def _busy(found: Explanation) -> Iterator[str]:
     last = f"the last {_time(period.duration_ns)}"
     if period.busy_percent:
         yield f"In execution for {percent_text(period.busy_percent)} of {last}{_in_collectives(period)}."
+        yield from _completed(period, period.busy_percent)
     else:
         yield f"No time in execution over {last}."
     yield from _not_busy(found, period)
+
+
+def _completed(period: Period, busy_percent: float) -> Iterator[str]:
+    """How many executions there were, and how long each was: what a step takes by its work can be compared with it."""
+    if period.executions:
+        each = milliseconds(round(busy_percent / 100 * period.duration_ns / period.executions))
+        count = "1 execution was" if period.executions == 1 else f"{period.executions:,} executions were"
+        yield f"{count} completed, for {each} of busy time each."
+    elif period.executions == 0:
+        yield "No execution was completed."
 
 
 def _not_busy(found: Explanation, period: Period) -> Iterator[str]:
@@ -277,6 +300,10 @@ def _faster(found: Explanation) -> Iterator[str]:
         return
     if step.idle_ns:
         yield "Others of its process need longer in each step: to make this core faster gains nothing before they are."
+        return
+    if _stands_still(found):
+        yield "By the work in it the step would have ended: the cause is not in the work. Look at how long each core of"
+        yield "its group is in collectives, and at the logs."
         return
     yield _meaning(step).remedy
     yield f"Without this part a step would still take {milliseconds(step.least_ns)} or more."

@@ -46,6 +46,7 @@ def check_rates(model: Simulation, found: Explanation) -> None:
         shown.hbm_read_bytes_per_s,
         shown.hbm_written_bytes_per_s,
     )
+    assert period.executions == (shown.executions or 0) // len(found.physical_cores)
     assert percent_text(shown.utilization_percent or 0.0) in text_of(found, HEADLINE)
     if not period.busy_percent:
         return
@@ -212,8 +213,26 @@ def test_an_impaired_core_is_not_given_away(fault: str) -> None:
         assert found.period is not None
         assert found.period.busy_percent == pytest.approx(explained[0].period.busy_percent)  # type: ignore[union-attr]
         assert not any(word in sentence.text for sentence in found.sentences for word in ("slow", "hang", "hung"))
+    for found in explained:
+        still = "it completed no execution in that time" in text_of(found, HEADLINE)
+        assert still is (fault == "hung")
+        assert ("No execution was completed." in text_of(found, "busy")) is still
+        assert ("the cause is not in the work" in text_of(found, "faster")) is still
     waiting = [found.period.collectives_percent or 0.0 for found in explained if found.period is not None]
     assert waiting[5] < min(waiting[:5] + waiting[6:])
+
+
+def test_what_an_execution_took_can_be_compared_with_its_work() -> None:
+    """Sound decoding takes what its work says, give or take the prompts between its steps."""
+    found = forward(host(server(arrivals=CLOSED | {"think": "0s"})), 30).explain(0)
+    assert found.period is not None
+    assert found.period.executions
+    assert found.step is not None
+    each_ns = (found.period.busy_percent or 0.0) / 100 * found.period.duration_ns / found.period.executions
+    assert each_ns == pytest.approx(found.step.duration_ns, rel=0.2)
+    assert f"{found.period.executions:,} executions were completed, for {milliseconds(round(each_ns))}" in text_of(
+        found, "busy"
+    )
 
 
 def test_a_stage_that_is_not_the_slowest_waits_for_it() -> None:
