@@ -151,7 +151,6 @@ def test_the_schema_is_printed_without_a_scenario(capsys: pytest.CaptureFixture[
     [
         ([], "check needs a scenario"),
         (["--run"], "check needs a scenario"),
-        (["idle", "--run"], "idle expects nothing, so a run of it cannot fail"),
         (["idle", "--json"], "--json needs --run"),
         (["idle", "--schema"], "--schema goes alone: it is the same for every scenario"),
     ],
@@ -160,6 +159,13 @@ def test_wrong_use_is_told(arguments: list[str], cause: str, capsys: pytest.Capt
     assert main(["check", *arguments]) == 64
     out, err = capsys.readouterr()
     assert (out, err.splitlines()[0]) == ("", f"neuron-model: {cause}")
+
+
+def test_a_run_of_what_expects_nothing_cannot_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('description = "mine"\ninstance = "inf2.xlarge"\n')
+    assert main(["check", str(path), "--run"]) == 64
+    assert f"{path} expects nothing, so a run of it cannot fail" in capsys.readouterr().err
 
 
 class Terminal(io.StringIO):
