@@ -17,22 +17,31 @@ from device_model.commands.listen import log_path
 from neurontools.wire import Client, WireError
 
 _MODULE = "device_model.testing.forks"
+_LOOK_S = 0.01
 _STILLBORN = "the device model ended before it answered"
 
 
 class Cradle:
-    """A daemon: its socket in a directory of its own, and a handle of its process; `pid` is 0 for one that is over."""
+    """A daemon: its socket in a directory of its own, and its process; `pid` is 0 for one that is over."""
 
     def __init__(self, path: str, pid: int) -> None:
         self.path = path
+        self._pid = pid
         self._life: int | None = None
-        if pid:
-            with contextlib.suppress(ProcessLookupError):
-                self._life = os.pidfd_open(pid)
+        # A sandbox may lack the call; then the number alone has to do.
+        with contextlib.suppress(OSError):
+            self._life = os.pidfd_open(pid) if pid else None
 
     def ends_within(self, seconds: float) -> bool:
         """Whether the process has ended, now or after a wait of at most so long."""
-        return self._life is None or _readable(self._life, seconds)
+        if self._life is not None:
+            return _readable(self._life, seconds)
+        deadline = time.monotonic() + seconds
+        while self._pid and os.path.exists(f"/proc/{self._pid}"):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_S)
+        return True
 
     def last_words(self) -> str:
         """What the daemon said when it failed; nothing while it runs or when it ended as it should."""
@@ -44,15 +53,16 @@ class Cradle:
 
     def empty(self) -> str:
         """Ends the process, waits until it is gone, and removes its directory; returns its last words."""
-        if self._life is not None:
+        if not self.ends_within(0):
             with contextlib.suppress(WireError), Client(self.path, STOP_TIMEOUT_S) as client:
                 client.call("stop")
-            if not _readable(self._life, STOP_TIMEOUT_S):
+            if not self.ends_within(STOP_TIMEOUT_S):
                 with contextlib.suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(self._life, signal.SIGKILL)
-                _readable(self._life, STOP_TIMEOUT_S)
+                    os.kill(self._pid, signal.SIGKILL)
+                self.ends_within(STOP_TIMEOUT_S)
+        if self._life is not None:
             os.close(self._life)
-            self._life = None
+        self._life, self._pid = None, 0
         said = self.last_words()
         shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
         return said

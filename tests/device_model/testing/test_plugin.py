@@ -14,7 +14,7 @@ from device_model.testing.node import NeuronNodeFactory
 from neurontools.schema.interval import between
 from neurontools.wire import Client
 from tests.conftest import Golden
-from tests.device_model.daemons import ROOT, short_directory, wait_until
+from tests.device_model.daemons import ROOT, await_end, short_directory, wait_until
 
 pytest_plugins = ["pytester"]
 
@@ -199,6 +199,30 @@ def test_equal_hosts_are_equal_to_the_byte_and_others_are_not(neuron_node: Neuro
         with Client(node.socket) as client:
             texts.append(client.exchange("snapshot", {}))
     assert texts[0] == texts[1] != texts[2]
+
+
+def test_a_sandbox_without_process_handles_is_good_enough(
+    neuron_node: NeuronNodeFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(pid: int) -> int:
+        raise PermissionError(pid)
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    node = neuron_node(scenario="idle")
+    node.advance("1m")
+    place = Path(node.socket).parent
+    node.stop()
+    assert not place.exists()
+
+
+def test_a_daemon_that_does_not_stop_is_killed(neuron_node: NeuronNodeFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("device_model.testing.nursery.STOP_TIMEOUT_S", 0.2)
+    node = neuron_node(scenario="idle")
+    with Client(node.socket) as client:
+        pid = client.call("status")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    node.stop()
+    await_end(pid)
 
 
 def test_a_life_of_a_host(neuron_node: NeuronNodeFactory) -> None:
