@@ -8,7 +8,7 @@ from typing import NamedTuple
 from device_model.plan import Question, answer, valid_degrees
 from device_model.plan import memory as memory_of
 from device_model.workloads.cost.decoder import kv_bytes_per_core
-from device_model.workloads.models.datatypes import DATA_TYPES, data_types_of
+from device_model.workloads.models.datatypes import DATA_TYPES, peaks
 from device_model.workloads.models.families import ModelShape, opt
 from device_model.workloads.models.shapes import shape_for
 from neurontools.hardware.chips import CHIPS
@@ -65,7 +65,7 @@ def _totals() -> list[Claim]:
 
 
 def _core() -> list[Claim]:
-    types = data_types_of(CHIPS["Inferentia2"])
+    types = [row.label for row in peaks(CHIPS["Inferentia2"])]
     bits = (_CORE.gpsimd_processors or 0) * (_CORE.gpsimd_bits_per_processor or 0)
     return [
         Claim("data types", "types", 6, len(types), DATA_SHEET, ", ".join(types)),

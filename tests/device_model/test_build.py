@@ -15,6 +15,8 @@ from tests.device_model.hosts import CLOSED, forward, host, process_of, server, 
     [
         ([server("a", data_type="fp8")], {"instance": "inf1.xlarge"},
          r"test: processes\[0\]\.workload\.data_type: Inferentia does not compute in fp8, expected one of bf16"),
+        ([server("a", model="opt-30b", context=4096)], {},
+         r"test: processes\[0\]\.workload\.context: opt-30b has positions for 2048 tokens, not 4096"),
         ([server("a", replicas=2), server("a-1")], {},
          r"test: processes\[1\]\.name: a replica of another process is 'a-1' too"),
         ([server("b"), server("a", tp=3)], {}, r"test: processes\[1\] \(a\): tp = 3 does not fit on inf2.48xlarge"),

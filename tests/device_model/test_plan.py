@@ -182,6 +182,7 @@ def test_the_talk_has_every_claim_with_its_standing() -> None:
     rates = [row for row in rows if row.unit == "tokens/s"]
     assert [row.standing for row in rates] == [HYPOTHESIS, HYPOTHESIS]
     by_name = {row.claim: row for row in rows}
+    assert by_name["data types"].note == "FP32, TF32, BF16, FP16, cFP8, INT8"
     assert "out of memory follows" in by_name["opt-66b on the GPU instance: out of memory"].note
     encoder = by_name["1-billion-parameter encoder in single-digit milliseconds"]
     assert 1 < (encoder.predicted or 0) < 10

@@ -98,11 +98,14 @@ class Llm(WorkloadSpec):
         return self.tp
 
     def check(self, chip: Chip) -> None:
-        """Refuses a data type that the chip lacks, and a cache or a chunk that does not go with the context."""
+        """Refuses a data type that the chip lacks, and a context that the model, its cache or its chunk cannot have."""
         try:
             data_type_for(self.data_type, chip)
         except DataTypeError as error:
             raise SpecError("data_type", str(error)) from None
+        shape = shape_for(self.model)
+        if self.context > shape.max_context and not shape.rotary:
+            raise SpecError("context", f"{shape.name} has positions for {shape.max_context} tokens, not {self.context}")
         cache, chunk = self._kv_cache(), self._rules().chunk
         if not cache.holds(1, self.context):
             needed = f"{cache.blocks_of(self.context)} blocks of {cache.block_tokens} tokens"
