@@ -14,7 +14,7 @@ from device_model.testing.node import NeuronNodeFactory
 from neurontools.schema.interval import between
 from neurontools.wire import Client
 from tests.conftest import Golden
-from tests.device_model.daemons import ROOT, await_end, short_directory, wait_until
+from tests.device_model.daemons import ROOT, alive, short_directory, wait_until
 
 pytest_plugins = ["pytester"]
 
@@ -222,7 +222,7 @@ def test_a_daemon_that_does_not_stop_is_killed(neuron_node: NeuronNodeFactory, m
         pid = client.call("status")["pid"]
     os.kill(pid, signal.SIGSTOP)
     node.stop()
-    await_end(pid)
+    assert not alive(pid)
 
 
 def test_a_life_of_a_host(neuron_node: NeuronNodeFactory) -> None:
