@@ -8,7 +8,7 @@ from device_model.machine.core import Core
 from device_model.machine.node import Node
 from device_model.runtime.eventlog import EventLog
 from device_model.runtime.placement import Placement, PlacementError
-from device_model.runtime.process import Identity, Process, Team
+from device_model.runtime.process import TIMEOUT_NS, Identity, Process, Team
 from device_model.runtime.runtime import Runtime
 from device_model.scenario import ProcessSpec, Scenario, ScenarioError
 from device_model.workloads.compiling import Compiling
@@ -21,7 +21,7 @@ class _Start(NamedTuple):
     """A process that the scenario starts at `start_ns` after the boot, and stops at `stop_ns` if that is not None.
 
     When it ends otherwise, it starts again `restart_ns` later, unless that is None. The first time it compiles its
-    model for `compile_ns`; after that the model is in the compiler's cache.
+    model for `compile_ns`; after that the model is in the compiler's cache. An execution may take `timeout_ns`.
     """
 
     identity: Identity
@@ -30,6 +30,7 @@ class _Start(NamedTuple):
     stop_ns: int | None
     restart_ns: int | None
     compile_ns: int
+    timeout_ns: int
     workload: WorkloadSpec
 
 
@@ -81,6 +82,7 @@ class World:
             None if spec.stop is None else parse_duration_ns(spec.stop),
             None if spec.restart is None else parse_duration_ns(spec.restart),
             0 if spec.compile is None else parse_duration_ns(spec.compile),
+            TIMEOUT_NS if spec.execution_timeout is None else parse_duration_ns(spec.execution_timeout),
             spec.workload,
         )
 
@@ -90,7 +92,9 @@ class World:
 
         def start(now_ns: int, attempt: int = 1) -> None:
             identity = planned.identity if attempt == 1 else planned.identity._replace(name=f"{name}/{attempt}")
-            process = self.runtime.start(now_ns, identity, planned.teams, lambda end_ns: ended(end_ns, attempt))
+            process = self.runtime.start(
+                now_ns, identity, planned.teams, lambda end_ns: ended(end_ns, attempt), planned.timeout_ns
+            )
             if process is not None:
                 running.append(process)
                 program: Program = planned.workload.program(self.runtime, process)

@@ -43,7 +43,8 @@ class ProcessSpec(Part):
 
     With `compile` the host compiles the model for that long before it is loaded, and the process has its cores
     meanwhile. With `restart` a supervisor starts a process again that long after its end, unless it was the
-    scenario's `stop`.
+    scenario's `stop`. The runtime waits for an execution as long as `execution_timeout` says, which on a real host
+    NEURON_RT_EXEC_TIMEOUT does.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
@@ -54,6 +55,7 @@ class ProcessSpec(Part):
     stop: Duration | None = None
     compile: LongDuration | None = None
     restart: LongDuration | None = None
+    execution_timeout: LongDuration | None = None
     first_core: int | None = Field(default=None, ge=0, le=1_000_000)
     workload: Workload
 

@@ -1,6 +1,6 @@
 """Faults of single cores: they fail, never complete, or are slower than their peers."""
 
-from device_model.faults.effects import HANGS, SERVED, WORK, counted, ended_by, kernel_log
+from device_model.faults.effects import HANGS, SERVED, TOO_LONG, WORK, counted, ended_by, kernel_log
 from device_model.faults.fault import Fault, Parameters, Target, Undo, disturb, factor
 from device_model.machine.kernel_log import ACTION_REPLACE, CORE_UNCORRECTABLE, DMA_ERROR, HANG_ON_COLLECTIVES
 from device_model.runtime.fate import CORE, DMA_ABORT
@@ -105,6 +105,7 @@ FAULTS = (
         shows=(
             "The core's engines are active for longer for the same FLOPs.",
             "Its peers stay busy, in collectives for longer; the throughput of all falls and latencies grow.",
+            TOO_LONG,
         ),
         recovery="Move the work off the core; heal it, or let it end by itself with --for.",
         changes=(*WORK, *SERVED),

@@ -1,7 +1,7 @@
 """Faults of whole devices: they are slower, or take no work while they are reset."""
 
 from device_model.faults.core import slow
-from device_model.faults.effects import SERVED, WORK, at, on_cores, on_devices
+from device_model.faults.effects import SERVED, TOO_LONG, WORK, at, on_cores, on_devices
 from device_model.faults.fault import Fault, Parameters, Target, Undo, disturb, factor, flag, number
 from device_model.kernel.clock import NS
 from device_model.kernel.queue import Order
@@ -44,6 +44,7 @@ FAULTS = (
         shows=(
             "The engines of all its cores are active for longer for the same FLOPs.",
             "Peers on other devices wait in collectives; the throughput of all falls and latencies grow.",
+            TOO_LONG,
         ),
         recovery="Cool the device or lower its load; heal it, or let it end by itself with --for.",
         changes=(*WORK, *SERVED),

@@ -43,6 +43,12 @@ _FREED_ON_A_DEVICE = (
 )
 
 
+TOO_LONG = (
+    "An execution that takes longer than its time-out, 30 s by default, ends with status 5, and so does its process."
+)
+"""What shows of slow hardware that is very slow."""
+
+
 def at(where: Where, *paths: str) -> tuple[Change, ...]:
     """Changes at these paths of the same extent."""
     return tuple(Change(path, where) for path in paths)

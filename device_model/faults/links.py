@@ -1,6 +1,6 @@
 """Faults of the links between devices: they are down, or slower than they should be."""
 
-from device_model.faults.effects import HANGS, SERVED, WORK, counted, health, kernel_log, on_devices
+from device_model.faults.effects import HANGS, SERVED, TOO_LONG, WORK, counted, health, kernel_log, on_devices
 from device_model.faults.fault import Begin, Fault, Parameters, Target, Undo, factor
 from device_model.machine.kernel_log import HANG_ON_COLLECTIVES
 from device_model.runtime.process import Process
@@ -67,6 +67,7 @@ FAULTS = (
         shows=(
             "Collectives that use the link take longer, for all their cores; the throughput falls and latencies grow.",
             "The link stays up and carries fewer bytes a second.",
+            TOO_LONG,
         ),
         recovery="Move the work to devices with sound links; heal it, or let it end by itself with --for.",
         changes=(*WORK, *SERVED),

@@ -6,9 +6,10 @@ from typing import NamedTuple
 from device_model.kernel.chance import Chance
 from device_model.kernel.meter import Run
 from device_model.kernel.queue import EventQueue, Order, Ticket
+from device_model.machine.activity import Lockstep
 from device_model.machine.node import Node
 from device_model.runtime.execution import StepWork, busy_ns, counted, device_ns
-from device_model.runtime.fate import Fate, fate_of, until_spoiled
+from device_model.runtime.fate import LATE, Fate, fate_of, until_spoiled
 from device_model.runtime.impairment import Share, shares, unproductive
 from device_model.runtime.process import Lane, Process
 
@@ -112,7 +113,7 @@ class Executor:
         fate = fate_of(self._node, process, lane, asked.works)
         parts = shares(process.teams[lane], asked.works, self._node.links, asked.stages)
         if fate is not None and not fate.computed:
-            parts = tuple(unproductive(part, fate) for part in parts)
+            parts = tuple(unproductive(part, fate, process.timeout_ns) for part in parts)
         self._regroup(time_ns, process, lane, parts)
         works = tuple(part.work for part in parts)
         steps = asked.steps if fate is None else 1
@@ -161,31 +162,33 @@ class Executor:
 
     def _await(self, process: Process, run: Run, asked: Asked, latency_ns: int, fate: Fate | None) -> None:
         lane, on_device_ns = asked.lane, device_ns(latency_ns)
+        late = run.step_ns > process.timeout_ns and any(_credits(group) for group in process.lanes[lane])
+        end_ns, ending = (run.start_ns + process.timeout_ns, LATE) if late else (run.end_ns, fate)
 
         def finished(now_ns: int) -> None:
-            if fate is not None:
+            if ending is not None and not ending.late:
                 self._count_failed(process, lane)
             self._finish(now_ns, process, lane)
-            if run.credit_ns and (fate is None or fate.completed):
+            if run.credit_ns and (ending is None or ending.completed):
                 process.latency_total.add(latency_ns, run.steps)
                 process.latency_device.add(on_device_ns, run.steps)
-            if fate is not None:
-                self._failed(now_ns, process, lane, fate)
+            if ending is not None:
+                self._failed(now_ns, process, lane, ending)
             if not process.alive:
                 return
-            if fate is None or fate.completed or asked.lost is None:
+            if ending is None or ending.completed or asked.lost is None:
                 asked.done(now_ns, run.steps)
             else:
                 asked.lost(now_ns)
 
-        ticket = self._queue.schedule(run.end_ns, Order.COMPLETION, process.identity.name, finished)
+        ticket = self._queue.schedule(end_ns, Order.COMPLETION, process.identity.name, finished)
         self._executions[process.pid, lane] = Execution(run, ticket, asked, latency_ns, on_device_ns, fate)
 
     def _count_failed(self, process: Process, lane: int) -> None:
         """An execution that is credited and fails is a success on none of its cores."""
         groups = process.lanes[lane]
         for group in groups:
-            if group.meter.run is not None and group.meter.run.credit_ns:
+            if _credits(group):
                 process.failed_executions += group is groups[-1]
                 for number in group.cores:
                     self._node.cores[number].failed_executions += 1
@@ -194,6 +197,10 @@ class Executor:
         del self._executions[process.pid, lane]
         for group in process.lanes[lane]:
             group.meter.finish(now_ns)
+
+
+def _credits(group: Lockstep) -> bool:
+    return group.meter.run is not None and group.meter.run.credit_ns > 0
 
 
 def _threads(lane: Lane) -> tuple[int, ...]:

@@ -20,9 +20,9 @@ class Ending(NamedTuple):
     """What a status code does beyond being counted.
 
     `outcome` is neuron-monitor's word where `neurontools.hardware.nrt` knows none (assumed), `fatal` tells that the
-    process exits, `lines` are (module, function, message) of the runtime's log; {device}, {core} and {process} stand
-    in them. The words of HBM, DMA and collectives follow the runtime's; the others are assumed, and so is which codes
-    are fatal.
+    process exits, `lines` are (module, function, message) of the runtime's log; {device}, {core} and {timeout_ms}
+    stand in them. The words of HBM, DMA and collectives follow the runtime's; the others are assumed, and so is which
+    codes are fatal.
     """
 
     fatal: bool
@@ -36,7 +36,7 @@ ENDINGS: dict[int, Ending] = {
     TIMEOUT: Ending(
         True,
         (
-            ("TDRV", _EXECUTE, "[ND {device}][NC {core}] execution timeout (30000 ms) on model execution"),
+            ("TDRV", _EXECUTE, "[ND {device}][NC {core}] execution timeout ({timeout_ms} ms) on model execution"),
             ("NRT", "nrt_infodump", 'execution timed out: status=5 message="Timeout"'),
         ),
     ),
@@ -98,12 +98,14 @@ KERNEL_LOGGED = {COLLECTIVES: HANG_ON_COLLECTIVES}
 class Fate(NamedTuple):
     """How the next execution of a lane ends: with status `code` on `core`, or, with `hangs`, not before its time-out.
 
-    `core` is None where no single core is to blame: the program is, or a link on the way of a collective.
+    `core` is None where no single core is to blame: the program is, or a link on the way of a collective. With `late`
+    it would complete, but not before its time-out.
     """
 
     code: int
     core: Core | None
     hangs: bool = False
+    late: bool = False
 
     @property
     def status(self) -> Status:
@@ -116,6 +118,11 @@ class Fate(NamedTuple):
         return self.status.outcome or ENDINGS[self.code].outcome
 
     @property
+    def times_out(self) -> bool:
+        """Whether the runtime gives up waiting for it."""
+        return self.hangs or self.late
+
+    @property
     def computed(self) -> bool:
         """Whether the cores do their work all the same."""
         return not self.hangs and self.code != BUSY
@@ -124,6 +131,10 @@ class Fate(NamedTuple):
     def completed(self) -> bool:
         """Whether the program gets a result all the same."""
         return self.code == NUMERICAL
+
+
+LATE = Fate(TIMEOUT, None, late=True)
+"""Of an execution that takes longer than its time-out: all its cores report that (assumed), and are busy until then."""
 
 
 def fate_of(node: Node, process: Process, lane: int, works: Sequence[StepWork]) -> Fate | None:

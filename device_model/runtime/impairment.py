@@ -11,9 +11,6 @@ from device_model.machine.links import Links
 from device_model.runtime.execution import StepWork, busy_ns
 from device_model.runtime.fate import Fate, edges
 from device_model.runtime.process import Team
-from neurontools.hardware.nrt import DEFAULT_EXECUTION_TIMEOUT_S
-
-TIMEOUT_NS = DEFAULT_EXECUTION_TIMEOUT_S * NS
 
 REFUSED_NS = NS
 """How long an execution waits for a core that takes no work before it is refused (assumed)."""
@@ -53,7 +50,7 @@ def shares(teams: Sequence[Team], works: Sequence[StepWork], links: Links, stage
     return tuple(found)
 
 
-def unproductive(share: Share, fate: Fate) -> Share:
+def unproductive(share: Share, fate: Fate, timeout_ns: int) -> Share:
     """The step of an execution in which nothing gets done.
 
     One that hangs keeps its cores until the time-out, and who is not to blame waits in collectives. One that is refused
@@ -61,8 +58,8 @@ def unproductive(share: Share, fate: Fate) -> Share:
     """
     nothing = StepWork(REFUSED_NS, 0, 0, 0, 0, 0, 0, 0, 0, (0,) * len(share.patterns), REFUSED_NS)
     if fate.hangs:
-        waiting_ns = 0 if share.cores[0].hung_by else TIMEOUT_NS
-        nothing = nothing._replace(duration_ns=TIMEOUT_NS, collectives_ns=waiting_ns, idle_ns=0)
+        waiting_ns = 0 if share.cores[0].hung_by else timeout_ns
+        nothing = nothing._replace(duration_ns=timeout_ns, collectives_ns=waiting_ns, idle_ns=0)
     return share._replace(work=nothing)
 
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from device_model.machine.core import Core
 from device_model.machine.hbm import Chunk
+from neurontools.units import NS_PER_MS
 
 _EPOCH: Final = datetime(1970, 1, 1)
 # Not strftime("%b"): that follows the locale, the runtime does not.
@@ -147,12 +148,12 @@ def driver_missing(time_ns: int, pid: int) -> list[str]:
     return [log_line(time_ns, pid, "ERROR", ("NRT", "nrt_init"), text)]
 
 
-def execution_failed(time_ns: int, pid: int, core: Core, lines: Iterable[tuple[str, str, str]]) -> list[str]:
-    """What the runtime writes when an execution fails: (module, function, message) each, {device} and {core} filled."""
-    return [
-        log_line(time_ns, pid, "ERROR", (module, function), text.format(device=core.device, core=core.index))
-        for module, function, text in lines
-    ]
+def execution_failed(
+    time_ns: int, pid: int, core: Core, timeout_ns: int, lines: Iterable[tuple[str, str, str]]
+) -> list[str]:
+    """What the runtime writes when an execution fails: (module, function, message) each, with what stands in them."""
+    filled = {"device": core.device, "core": core.index, "timeout_ms": timeout_ns // NS_PER_MS}
+    return [log_line(time_ns, pid, "ERROR", (module, name), text.format(**filled)) for module, name, text in lines]
 
 
 def memory_table(device: int, chunks: Iterable[Chunk], neffs: Sequence[Neff] = ()) -> list[str]:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from device_model.kernel.clock import NS
 from device_model.machine.activity import NOTHING, Activity, Lockstep, Pattern
 from device_model.machine.core import Core
 from device_model.runtime.loading import ModelImage
-from neurontools.hardware.nrt import ERROR_KINDS, OUTCOMES
+from neurontools.hardware.nrt import DEFAULT_EXECUTION_TIMEOUT_S, ERROR_KINDS, OUTCOMES
 from neurontools.schema.histogram import Histogram, bucket_of
 
 
@@ -18,6 +19,9 @@ class Identity(NamedTuple):
     user: str
     command: str
 
+
+TIMEOUT_NS = DEFAULT_EXECUTION_TIMEOUT_S * NS
+"""How long a process waits for an execution, unless it was told otherwise (NEURON_RT_EXEC_TIMEOUT)."""
 
 MOST_RECENT = 1000
 """Different durations that are kept before they go into buckets, so that they take little memory without a reader."""
@@ -110,6 +114,7 @@ class Process:
         identity: Identity,
         teams: tuple[tuple[Team, ...], ...],
         lanes: tuple[Lane, ...],
+        timeout_ns: int = TIMEOUT_NS,
     ) -> None:
         self.pid = pid
         self.started_ns = started_ns
@@ -118,6 +123,7 @@ class Process:
         self.devices = sorted({core.device for core in self.cores})
         self.teams = teams
         self.lanes = list(lanes)
+        self.timeout_ns = timeout_ns
         self.careful = False
         """Whether something is wrong with the process or its hardware, so that executions must be looked at."""
         self.failed_executions = 0

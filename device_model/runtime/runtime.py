@@ -26,7 +26,7 @@ from device_model.runtime.loading import (
     Piece,
     base_pieces,
 )
-from device_model.runtime.process import Ended, Failing, Identity, LoadedModel, Process, Team
+from device_model.runtime.process import TIMEOUT_NS, Ended, Failing, Identity, LoadedModel, Process, Team
 from neurontools.hardware.chips import cores_of_bank
 from neurontools.hardware.nrt import STATUSES
 from neurontools.schema.events import KERNEL_LOG, PROCESS_END, PROCESS_START, RUNTIME_LOG
@@ -63,10 +63,12 @@ class Runtime:
         self._ended: dict[int, Ended] = {}
         self._started = 0
 
-    def start(self, time_ns: int, identity: Identity, teams: tuple[Team, ...], ended: Ended) -> Process | None:
+    def start(
+        self, time_ns: int, identity: Identity, teams: tuple[Team, ...], ended: Ended, timeout_ns: int = TIMEOUT_NS
+    ) -> Process | None:
         """A process starts and locks its cores; None when it ended at once, after the runtime has logged why.
 
-        `ended` is called at its end, also in that case.
+        `ended` is called at its end, also in that case. It waits up to `timeout_ns` for an execution.
         """
         cores = tuple(core for team in teams for core in team.cores)
         pid = FIRST_PID + PID_STEP * self._started
@@ -85,7 +87,7 @@ class Runtime:
         groups = [
             tuple(self.node.begin_work(team.cores, team.patterns, time_ns) for team in lane) for lane in lanes.values()
         ]
-        process = Process(pid, time_ns, identity, tuple(map(tuple, lanes.values())), tuple(groups))
+        process = Process(pid, time_ns, identity, tuple(map(tuple, lanes.values())), tuple(groups), timeout_ns)
         self.processes[pid] = process
         self.disturbed(time_ns, process)
         memory.open_devices(self.node, process)
@@ -251,8 +253,8 @@ class Runtime:
                 core.count(directory)
             if code in KERNEL_LOGGED:
                 self.hardware_error(time_ns, core, KERNEL_LOGGED[code])
-            if fate.hangs or core is first:
-                lines = log.execution_failed(time_ns, process.pid, core, ENDINGS[code].lines)
+            if fate.times_out or core is first:
+                lines = log.execution_failed(time_ns, process.pid, core, process.timeout_ns, ENDINGS[code].lines)
                 self._log(time_ns, lines, process.pid, core)
         if ENDINGS[fate.code].fatal:
             self.end(time_ns, process, f"exit status 1 ({fate.status.name})")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from device_model.runtime.impairment import REFUSED_NS, TIMEOUT_NS
-from device_model.runtime.process import Process
+from device_model.runtime.impairment import REFUSED_NS
+from device_model.runtime.process import TIMEOUT_NS, Process
 from device_model.simulation import NS, Simulation
-from neurontools.schema.events import PROCESS_END
+from neurontools.schema.events import KERNEL_LOG, PROCESS_END
 from neurontools.schema.snapshot import Core
 from tests.device_model.hosts import forward, host, process_of, server, workload_of
 from tests.device_model.invariants import check_grown, check_sums
@@ -59,6 +59,37 @@ def test_a_hang_lasts_for_the_time_out_from_the_beginning_of_the_execution() -> 
     (end,) = [event for event in model.events(0).events if event.kind == PROCESS_END]
     assert end.time_ns == began_ns + TIMEOUT_NS
     assert end.text.endswith(": exit status 1 (NRT_TIMEOUT)")
+
+
+@pytest.mark.parametrize(("timeout", "timeout_s"), [(None, 30), ("4s", 4), ("10m", 600)])
+def test_an_execution_that_takes_too_long_times_out_wherever_it_runs(timeout: str | None, timeout_s: int) -> None:
+    """Cores work on until then; what they do is lost. Here one takes some 40 s."""
+    changes = {} if timeout is None else {"execution_timeout": timeout}
+    model = forward(host(BUSY_SERVER | changes, instance="inf2.24xlarge"), 8)
+    model.inject("straggler", {"core": 1}, {"factor": 999.0})
+    model.inject("throttle", {"device": 0}, {"factor": 3.0})
+    forward(model, 1)
+    execution, before = model._world.runtime.under_way(process(model)), cores(model)
+    assert execution is not None
+    assert 30 * NS < execution.run.step_ns < 60 * NS
+    forward(model, timeout_s - 2)
+    moved = [late.flops - early.flops for early, late in zip(before, cores(model), strict=True)]  # type: ignore[operator]
+    assert all(flops > 0 for flops in moved)
+    if timeout == "10m":
+        assert completed(model) > 0
+        return
+    done = completed(model)
+    forward(model, 3)
+    (end,) = [event for event in model.events(0).events if event.kind == PROCESS_END]
+    assert end.text.endswith(": exit status 1 (NRT_TIMEOUT)")
+    assert end.time_ns == execution.run.start_ns + timeout_s * NS
+    lines = [event.text for event in model.events(0).events if f"timeout ({timeout_s}000 ms)" in event.text]
+    assert [f"[ND {core // 2}][NC {core % 2}]" in line for core, line in enumerate(lines)] == [True] * 4
+    for core in cores(model):
+        status = core.status or {}
+        assert (status["timeout"].total, status["hw_collectives_error"].total) == (1, 0)
+        assert status["success"].total == (core.other_info or {})["inference_count"].total == done
+    assert not any(event.kind == KERNEL_LOG for event in model.events(0).events)
 
 
 def test_while_a_core_hangs_all_are_busy_and_nothing_is_done() -> None:

@@ -8,8 +8,8 @@ from device_model.machine.activity import Pattern
 from device_model.machine.node import Node
 from device_model.runtime.execution import StepWork, busy_ns
 from device_model.runtime.fate import BUSY, COLLECTIVES, TIMEOUT, Fate
-from device_model.runtime.impairment import REFUSED_NS, TIMEOUT_NS, Share, shares, unproductive
-from device_model.runtime.process import Team
+from device_model.runtime.impairment import REFUSED_NS, Share, shares, unproductive
+from device_model.runtime.process import TIMEOUT_NS, Team
 from tests.device_model.machine.lockstep import node
 
 RING = Pattern("ring", (((0, 1), 1), ((1, 0), 1)))
@@ -103,7 +103,9 @@ def test_where_nothing_gets_done_peers_wait_or_nobody_works(
     for core in (0, 1):
         host.cores[core].hung_by.add(1)
     work = StepWork(10**6, 0, 1, 1, 1, 1, 1, 1, 1, (7, 0))
-    found = [unproductive(share, fate) for share in shares(teams_on(host, (0, 1, 2, 3)), (work,), host.links, 1)]
+    found = [
+        unproductive(share, fate, TIMEOUT_NS) for share in shares(teams_on(host, (0, 1, 2, 3)), (work,), host.links, 1)
+    ]
     assert [tuple(core.number for core in share.cores) for share in found] == [(0, 1), (2, 3)]
     assert [share.work.collectives_ns for share in found] == [own_ns, peers_ns]
     for share in found:
