@@ -65,7 +65,8 @@ FAULTS = (
         target="link",
         lasting=True,
         shows=(
-            "Collectives that use the link take longer, for all their cores; the throughput falls and latencies grow.",
+            "Collectives that use the link take longer, for all their cores and for every process that shares it; the "
+            "throughput falls and latencies grow.",
             "The link stays up and carries fewer bytes a second.",
             TOO_LONG,
         ),

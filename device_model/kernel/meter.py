@@ -10,6 +10,8 @@ class Run(Struct, frozen=True):
     """`steps` identical steps of `step_ns` each from `start_ns` on; each adds `per_step` to the totals.
 
     A step that completes is credited with `credit_ns` as one execution; 0 marks work that is none (loading).
+    A single step may be the rest of one, of which the beginning has been counted before: then `whole` is what all of it
+    adds.
     There is one for every execution, and a Struct takes a quarter of a NamedTuple's time.
     """
 
@@ -18,6 +20,7 @@ class Run(Struct, frozen=True):
     steps: int
     per_step: tuple[int, ...]
     credit_ns: int = 0
+    whole: tuple[int, ...] = ()
 
     @property
     def end_ns(self) -> int:

@@ -17,6 +17,7 @@ class Order(IntEnum):
     COMPLETION = 3
     ARRIVAL = 4
     LAUNCH = 5
+    TRAFFIC = 6
 
 
 class Ticket:

@@ -111,7 +111,7 @@ class Core:
     def last_step(self, time_ns: int) -> LastStep:
         """The last execution that was completed by `time_ns`."""
         run = None if self.group is None else self.group.meter.last_step(time_ns)
-        return self._last_step if run is None else LastStep(activity_in(run.per_step).flops, run.credit_ns)
+        return self._last_step if run is None else LastStep(activity_in(run.whole or run.per_step).flops, run.credit_ns)
 
     def count(self, name: str, amount: int = 1) -> None:
         """Counts an event under the driver's name for it (a status or an other_info counter)."""

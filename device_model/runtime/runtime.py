@@ -6,7 +6,7 @@ from device_model.kernel.chance import Chance
 from device_model.kernel.clock import NS
 from device_model.kernel.meter import Run
 from device_model.kernel.queue import EventQueue, Order, Ticket
-from device_model.machine.activity import Activity, Lockstep
+from device_model.machine.activity import Activity, Edge, Lockstep
 from device_model.machine.core import Core
 from device_model.machine.device import Device
 from device_model.machine.host import VcpuTimes
@@ -89,6 +89,7 @@ class Runtime:
         ]
         process = Process(pid, time_ns, identity, tuple(map(tuple, lanes.values())), tuple(groups), timeout_ns)
         self.processes[pid] = process
+        self._executor.join(process)
         self.disturbed(time_ns, process)
         memory.open_devices(self.node, process)
         return process if self._take(time_ns, process, base_pieces(), "") else None
@@ -162,6 +163,10 @@ class Runtime:
         """The executions that a lane of the process is in the middle of."""
         return self._executor.under_way(process, lane)
 
+    def senders(self, edge: Edge) -> list[Execution]:
+        """The executions under way whose traffic may go over a link."""
+        return self._executor.senders(edge)
+
     def disturbed(self, time_ns: int, process: Process) -> None:
         """Something about a process or the hardware under it has changed: what it executes next goes by that."""
         self._executor.disturbed(time_ns, process)
@@ -212,7 +217,7 @@ class Runtime:
         """The process ends: its memory is released exactly, its cores are free, what they counted stays."""
         for ticket in self._loading.pop(process.pid, []):
             ticket.cancel()
-        self._executor.drop(process)
+        self._executor.drop(time_ns, process)
         for group in process.groups:
             self.node.end_work(group, time_ns)
         _add_threads(self.node.host.ended, process, time_ns)

@@ -113,7 +113,7 @@ class LlmServer:
 
     def _steps_done(self, time_ns: int) -> int:
         execution = self._runtime.under_way(self._process)
-        return 0 if execution is None else execution.run.steps_done(time_ns)
+        return 0 if execution is None else execution.steps_done(time_ns)
 
     def _working_on(self, plan: Plan, time_ns: int) -> str:
         batch, compiled = self._batch, f"in the graph compiled for {plan.context}"

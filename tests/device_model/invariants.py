@@ -129,16 +129,50 @@ def check_bounds(instance: str, data_type: str, early: Snapshot, late: Snapshot)
     elapsed_ns = late.head.time_ns - early.head.time_ns
     peak = core_share(chip, data_type)
     assert peak is not None
-    bank_bytes = chip.memory_bytes_per_s / chip.banks * elapsed_ns / 1e9
-    link_bytes = (link_bytes_per_s(lookup(instance)) or 0.0) * elapsed_ns / 1e9
     for before, after in zip(early.devices, late.devices, strict=True):
         for old, new in zip(before.cores, after.cores, strict=True):
             _check_core(old, new, elapsed_ns, peak)
+    check_capacity(instance, early, late)
+
+
+def check_capacity(instance: str, early: Snapshot, late: Snapshot) -> None:
+    """No memory bank and no link carried more between two snapshots than it can, whoever shared it.
+
+    What a group of cores sends is rounded down on each link, so as many groups as there may be can be off by a byte.
+    """
+    chip = chip_of(lookup(instance))
+    elapsed_s = (late.head.time_ns - early.head.time_ns) / 1e9
+    bank_bytes = chip.memory_bytes_per_s / chip.banks * elapsed_s
+    link_bytes = (link_bytes_per_s(lookup(instance)) or 0.0) * elapsed_s
+    groups = len(late.devices) * chip.cores
+    for before, after in zip(early.devices, late.devices, strict=True):
         for bank in after.banks:
             moved = sum(_moved(after.cores[core]) - _moved(before.cores[core]) for core in bank.cores)
-            assert moved <= bank_bytes + 2 * len(bank.cores) * TICK
+            assert moved <= bank_bytes + 2 * len(bank.cores) * TICK, (after.index, bank.index)
         for was, link in zip(before.links or (), after.links or (), strict=True):
-            assert (link.transmitted_bytes or 0) - (was.transmitted_bytes or 0) <= link_bytes + TICK * len(after.cores)
+            sent = (link.transmitted_bytes or 0) - (was.transmitted_bytes or 0)
+            assert sent <= link_bytes + 2 * groups * TICK, (after.index, link.peer)
+
+
+class Watch:
+    """Checks capacities over one period after another while something else moves a model: it is asked on the way."""
+
+    def __init__(self, model: Simulation, period_ns: int) -> None:
+        self._model = model
+        self._period_ns = period_ns
+        self._early = self._look()
+        self.periods = 0
+
+    def _look(self) -> Snapshot:
+        """All that there is, whatever the driver lets tools read of it."""
+        return whole_snapshot(self._model._world, self._model._head(self._model.now_ns))
+
+    def __call__(self) -> None:
+        if self._model.now_ns - self._early.head.time_ns >= self._period_ns:
+            late = self._look()
+            check_capacity(self._model.instance, self._early, late)
+            self._early = late
+            self.periods += 1
 
 
 def _check_core(old: Core, new: Core, elapsed_ns: int, peak_flops: float) -> None:

@@ -13,13 +13,16 @@ from device_model.scenario import NamedScenario, ScenarioError, from_document, j
 from device_model.simulation import NS, Simulation
 from neurontools.hardware.instances import INSTANCES
 from tests.conftest import Golden
-from tests.device_model.invariants import check_bounds, check_grown, check_sums
+from tests.device_model.invariants import Watch, check_bounds, check_grown, check_sums
 
 MANY_REQUESTS = ("bert-300m", "encoder-1b", "pipeline-inf1", "resnet50")
 """Scenarios with a thousand requests a second, of which ten minutes take some 40 s to compute."""
 
 LONG = ("busy-day", "faults-tour")
 """Scenarios whose expectations take some ten seconds to compute."""
+
+WATCHED_NS = 3 * NS
+"""The shortest period over which capacities are checked while a scenario is run."""
 
 
 def tried(names: list[str]) -> list[Any]:
@@ -50,8 +53,10 @@ def test_every_scenario_begins_with_what_it_teaches(name: str) -> None:
 def test_every_scenario_shows_what_it_expects(name: str) -> None:
     run = Run(model := Simulation(load(name)))
     assert run.wanted
-    failed = [finding for finding in run.findings(lambda: None) if not finding.holds]
+    watch = Watch(model, max(WATCHED_NS, run.lasts_ns // 50))
+    failed = [finding for finding in run.findings(watch) if not finding.holds]
     assert not failed, [f"{finding.expectation.text}; found {finding.text}" for finding in failed]
+    assert watch.periods
     assert model.missed_faults() == []
 
 

@@ -154,7 +154,7 @@ def _sent(algorithms: Algorithms, chosen: int, payload_bytes: int) -> tuple[int,
 def transfer(rates: CoreRates, algorithm: Algorithm, collective: Collective) -> Transfer:
     """The payload on its way: it takes the longer of what its busiest link and its cores need.
 
-    Groups whose ways share a link do not slow each other down: each is timed as if it were alone (not modelled).
+    It is timed as if it were alone on its links: what others there make of it, the runtime knows.
     """
     busiest_bytes = math.ceil(collective.size_bytes * algorithm.busiest_share)
     seconds = max(

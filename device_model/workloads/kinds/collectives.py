@@ -133,7 +133,7 @@ class CollectivesBenchmark:
     def reading(self, time_ns: int) -> Workload:
         """How many collectives have ended by `time_ns`, each of which counts as a request."""
         execution = self._runtime.under_way(self._process)
-        ended, running = (0, 0) if execution is None else (execution.run.steps_done(time_ns), 1)
+        ended, running = (0, 0) if execution is None else (execution.steps_done(time_ns), 1)
         completed = self._completed + ended
         return Workload(
             kind=self.kind,

@@ -205,7 +205,7 @@ class OperatorCalls:
     def _ended(self, time_ns: int, lane: int) -> tuple[int, int]:
         """How many calls of a worker's series have ended by `time_ns`, and how long each took."""
         execution = self._runtime.under_way(self._process, lane)
-        return (0, 0) if execution is None else (execution.run.steps_done(time_ns), execution.run.step_ns)
+        return (0, 0) if execution is None else (execution.steps_done(time_ns), execution.run.step_ns)
 
     def _present(self, time_ns: int) -> int:
         """Calls that are running or waiting."""

@@ -254,7 +254,7 @@ class TrainingJob:
     def _done(self, time_ns: int) -> int:
         """Executions of the phase that have ended."""
         execution = self._runtime.under_way(self._process)
-        return self._executed + (0 if execution is None else execution.run.steps_done(time_ns))
+        return self._executed + (0 if execution is None else execution.steps_done(time_ns))
 
     def _micro_steps(self, time_ns: int) -> int:
         accumulation = self._plan.accumulation

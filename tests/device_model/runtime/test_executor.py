@@ -82,7 +82,7 @@ def test_an_execution_that_takes_too_long_times_out_wherever_it_runs(timeout: st
     forward(model, 3)
     (end,) = [event for event in model.events(0).events if event.kind == PROCESS_END]
     assert end.text.endswith(": exit status 1 (NRT_TIMEOUT)")
-    assert end.time_ns == execution.run.start_ns + timeout_s * NS
+    assert end.time_ns == execution.begun_ns + timeout_s * NS
     lines = [event.text for event in model.events(0).events if f"timeout ({timeout_s}000 ms)" in event.text]
     assert [f"[ND {core // 2}][NC {core % 2}]" in line for core, line in enumerate(lines)] == [True] * 4
     for core in cores(model):
