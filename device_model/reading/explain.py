@@ -18,6 +18,7 @@ from device_model.reading.explanation import (
     Holding,
     Loading,
     Period,
+    SharedLink,
     State,
     Step,
     StepPart,
@@ -26,6 +27,7 @@ from device_model.reading.explanation import (
 from device_model.reading.sentences import MEANINGS, sentences_of
 from device_model.runtime.execution import device_ns
 from device_model.runtime.process import Process, Team
+from device_model.runtime.stretching import stretched
 from device_model.workloads.calibration.trust import COLLECTIVES, Run, trust_in
 from device_model.workloads.cost.steps import StepCost
 from device_model.workloads.kinds.program import Account
@@ -86,6 +88,7 @@ def explain(
         no_period=_why_no_period(world, previous, time_ns) if same_time else None,
         no_engines=None if gap is None else gap.reason,
         step=None if process is None or account is None else _step(process, parts[0], account),
+        shared_link=None if process is None else _shared_link(world, process, parts[0]),
         counted=_counted(current, parts),
         trust=None if process is None else _trust(world, process, state),
     )
@@ -235,6 +238,30 @@ def _step_of(cost: StepCost) -> Step:
         bound=cost.bound,
         parts=parts,
         least_ns=max(0, duration_ns - longest_ns),
+    )
+
+
+def _shared_link(world: World, process: Process, core: Core) -> SharedLink | None:
+    """The link on which the step under way meets the traffic of others most; times are those of sound hardware."""
+    _, team = _team(process, core)
+    execution = world.runtime.under_way(process, team.lane)
+    if execution is None or execution.contention.link is None:
+        return None
+    (link, stretch), asked = (execution.contention.link, execution.contention.stretch), execution.asked
+    others = [found.process for found in world.runtime.senders(link) if found is not execution]
+    if not others and stretch == 1.0:
+        return None
+    position = process.teams[team.lane].index(team)
+    alone, now = asked.works[position], stretched(asked.works, stretch, asked.stages)[position]
+    return SharedLink(
+        sender=link[0],
+        receiver=link[1],
+        others=tuple(dict.fromkeys(other.identity.tag for other in others if other is not process)),
+        asked=execution.contention.asked,
+        stretch=stretch,
+        duration_ns=now.duration_ns,
+        collectives_ns=now.collectives_ns,
+        alone_ns=alone.collectives_ns,
     )
 
 

@@ -98,7 +98,7 @@ class StepPart(Document, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Step(Document, frozen=True, kw_only=True, omit_defaults=False):
-    """What the step under way costs this core by the work in it, on sound hardware; its parts may overlap.
+    """What the step under way costs this core by its work, on sound hardware and alone on its links; parts may overlap.
 
     Of the duration `host_ns` is the host's, and in `idle_ns` the core waits for other groups of its process.
     """
@@ -110,6 +110,25 @@ class Step(Document, frozen=True, kw_only=True, omit_defaults=False):
     parts: tuple[StepPart, ...]
     least_ns: int
     """What the step would still take if the part that bounds it cost nothing; it may be more, where parts overlap."""
+
+
+class SharedLink(Document, frozen=True, kw_only=True, omit_defaults=False):
+    """The link of the step under way that is asked for most, where others send over it too.
+
+    `asked` is what this step in its collectives and the others on the mean ask of it together, in capacities. That
+    makes collectives take `stretch` times as long as alone: on sound hardware `collectives_ns` of a step of
+    `duration_ns`, instead of `alone_ns`. `others` are the tags of the other processes; none where only groups of this
+    one share it.
+    """
+
+    sender: int
+    receiver: int
+    others: tuple[str, ...]
+    asked: float
+    stretch: float
+    duration_ns: int
+    collectives_ns: int
+    alone_ns: int
 
 
 class Counted(Document, frozen=True, kw_only=True, omit_defaults=False):
@@ -159,6 +178,7 @@ class Explanation(Document, frozen=True, kw_only=True, omit_defaults=False):
     no_engines: str | None = None
     """Why it is not known how long engines were active."""
     step: Step | None = None
+    shared_link: SharedLink | None = None
     counted: Counted
     trust: Trusted | None = None
     sentences: tuple[Sentence, ...] = ()

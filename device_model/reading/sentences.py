@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from device_model.reading.explanation import Explanation, Period, Sentence, State, Step
+from device_model.reading.explanation import Explanation, Period, Sentence, SharedLink, State, Step
 from device_model.workloads.calibration.constants import FITTED_GENERATION, calibration_for
 from device_model.workloads.calibration.trust import COLLECTIVES
 from device_model.workloads.cost.steps import Bound
@@ -294,6 +294,24 @@ def _parts(found: Explanation) -> Iterator[str]:
     yield f"Parts: {', '.join(parts)}."
 
 
+def _links(found: Explanation) -> Iterator[str]:
+    shared = found.shared_link
+    if shared is None:
+        return
+    who = " and ".join(shared.others) or "other cores of its process"
+    yield f"What it sends over the link from device {shared.sender} to {shared.receiver} meets what {who} sends there:"
+    if shared.stretch == 1.0:
+        yield f"they ask for {percent_text(100 * shared.asked)} of the link, so nobody waits."
+        return
+    yield f"they ask for {_digits(shared.asked)} times what the link carries, so collectives take {_longer(shared)}."
+
+
+def _longer(shared: SharedLink) -> str:
+    times = f"{_digits(shared.stretch)} times as long as by the work in them"
+    alone, now, whole = (milliseconds(ns) for ns in (shared.alone_ns, shared.collectives_ns, shared.duration_ns))
+    return f"{times}, {now} of a step of {whole} instead of {alone}"
+
+
 def _faster(found: Explanation) -> Iterator[str]:
     step = found.step
     if step is None:
@@ -373,6 +391,7 @@ _TOPICS: tuple[tuple[str, Callable[[Explanation], Iterator[str]]], ...] = (
     ("compute", _compute),
     ("step", _step),
     (PARTS, _parts),
+    ("links", _links),
     ("faster", _faster),
     ("counted", _counters),
     ("trust", _trust),

@@ -30,6 +30,7 @@ def model() -> Iterator[Path]:
         ("idle", None, 60, 7, "idle"),
         ("opt-30b", "trn2.48xlarge", 60, 3, "opt-30b.trn2.48xlarge"),
         ("two-tenants", "inf1.24xlarge", 60, 0, "two-tenants.inf1.24xlarge"),
+        ("link-contention", None, 300, 0, "link-contention"),
     ],
 )
 def test_a_core_is_explained_on_a_screen(

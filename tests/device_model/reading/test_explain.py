@@ -1,5 +1,7 @@
 """Explanations: of every core at any instant, with the numbers that the tools show, and without changing anything."""
 
+from typing import Any
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
@@ -331,3 +333,57 @@ def test_rates_have_three_digits_in_the_nearest_unit(value: float, unit: str, te
 )
 def test_a_duration_keeps_its_digits(duration_ns: int, text: str) -> None:
     assert milliseconds(duration_ns) == text
+
+
+def ring(name: str, devices: int, first: int, **changes: Any) -> dict[str, Any]:
+    """All-reduces of 1 GiB on Inferentia2s from device `first` on, now and then with a pause."""
+    workload: dict[str, Any] = {
+        "kind": "collectives",
+        "operation": "all-reduce",
+        "sizes": {"from": "1GiB", "to": "1GiB"},
+    }
+    workload |= {"tp": 2 * devices, "iterations": 10, "pause": "1ms"}
+    return {"name": name, "first_core": 2 * first, "workload": workload | changes}
+
+
+def test_a_shared_link_is_named_with_who_shares_it_and_what_it_costs() -> None:
+    alone = forward(host(ring("wide", 8, 4)), 10)
+    model = forward(host(ring("narrow", 4, 0), ring("wide", 8, 4)), 10)
+    shared = {core: model.explain(core).shared_link for core in (0, 7, 8, 23)}
+    narrow, wide = shared[0], shared[8]
+    assert (shared[7], shared[23]) == (narrow, wide)
+    assert narrow is not None
+    assert wide is not None
+    assert (narrow.others, wide.others) == (("wide",), ("narrow",))
+    assert narrow.stretch == narrow.asked > 1
+    for found in (narrow, wide):
+        assert found.collectives_ns == pytest.approx(found.stretch * found.alone_ns, abs=1)
+        assert found.duration_ns >= found.collectives_ns
+    executions = [each.counted.executions for each in (alone.explain(8), model.explain(8))]
+    assert executions[0] / executions[1] == pytest.approx(wide.stretch, rel=0.05)
+    assert text_of(model.explain(0), "links") == (
+        f"What it sends over the link from device {narrow.sender} to {narrow.receiver} meets what wide sends there: "
+        f"they ask for {narrow.asked:.3g} times what the link carries, so collectives take {narrow.stretch:.3g} times "
+        f"as long as by the work in them, {milliseconds(narrow.collectives_ns)} of a step of "
+        f"{milliseconds(narrow.duration_ns)} instead of {milliseconds(narrow.alone_ns)}."
+    )
+    step = model.explain(8).step
+    assert step == alone.explain(8).step, "a step is told as it is by its work"
+
+
+def test_a_shared_link_with_room_for_all_makes_nobody_wait() -> None:
+    model = forward(host(ring("narrow", 4, 0, operation="all-to-all"), ring("wide", 8, 4, operation="all-to-all")), 10)
+    shared = model.explain(0).shared_link
+    assert shared is not None
+    assert shared.stretch == 1
+    assert shared.asked < 1
+    assert text_of(model.explain(0), "links").endswith(
+        f"they ask for {percent_text(100 * shared.asked)} of the link, so nobody waits."
+    )
+
+
+@pytest.mark.parametrize("neighbour", [[], [ring("wide", 8, 4) | {"start": "1h"}], [ring("near", 2, 4)]])
+def test_who_is_alone_on_its_links_shares_none(neighbour: list[dict[str, Any]]) -> None:
+    found = forward(host(ring("narrow", 4, 0), *neighbour), 10).explain(0)
+    assert found.shared_link is None
+    assert text_of(found, "links") == ""
