@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from neurontools.schema.histogram import Histogram
@@ -13,11 +13,13 @@ PERCENTS = (0, 1, 25, 50, 75, 99, 100)
 
 
 class Period(NamedTuple):
-    """What all records of one interval share: its length, physical cores per logical core, counters that fell."""
+    """What all records of one interval share: its length, physical cores per logical core, counters that fell, and the
+    parts of the later reading that are unknown."""
 
     duration_ns: int
     core_size: int
     resets: list[str]
+    gaps: Collection[str] = ()
 
 
 def delta(previous: int | None, current: int | None, wrap_bits: int | None = None) -> int | None:

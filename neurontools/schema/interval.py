@@ -58,6 +58,7 @@ def between(previous: Snapshot, current: Snapshot) -> Interval:
         duration_ns=_duration_ns(previous.head, current.head),
         core_size=max(1, current.head.logical_neuroncore_config),
         resets=[],
+        gaps=current.head.gaps,
     )
     earlier_cores = {core.core: core for device in previous.devices for core in device.cores}
     earlier_devices = {device.index: device for device in previous.devices}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from neurontools.schema.deltas import (
     Meters,
     Period,
@@ -86,10 +88,8 @@ def process_interval(
         executions_per_s=per_s(_ran_to_end(executions), duration_ns),
         errors=_tally(meters, "errors", previous, current),
         errors_total=current.errors,
-        latency_total=_distribution(meters, "latency_total", previous, current),
-        latency_total_histogram=current.latency_total,
-        latency_device=_distribution(meters, "latency_device", previous, current),
-        latency_device_histogram=current.latency_device,
+        **_latency("latency_total", previous, current, period, meters),
+        **_latency("latency_device", previous, current, period, meters),
         memory=memory,
         memory_used_bytes=None if memory is None else sum([sum(used.values()) for used in memory.values()]),
         host_memory=current.host_memory,
@@ -100,6 +100,15 @@ def process_interval(
         **_vcpu("user", previous, current, vcpu_ns, meters),
         **_vcpu("system", previous, current, vcpu_ns, meters),
     )
+
+
+def _latency(name: str, previous: Process | None, current: Process, period: Period, meters: Meters) -> dict[str, Any]:
+    """Percentiles and the histogram of one latency; of one that was made of percentiles no more than these is true."""
+    shown = _distribution(meters, name, previous, current)
+    histogram = getattr(current, name)
+    if f"{name}_histogram" in period.gaps:
+        shown, histogram = (None if shown is None else replace(shown, mean=None, count=None)), None
+    return {name: shown, f"{name}_histogram": histogram}
 
 
 def _vcpu(kind: str, previous: Process | None, current: Process, vcpu_ns: int | None, meters: Meters) -> dict[str, Any]:

@@ -204,7 +204,8 @@ class ProcessInterval(Document, frozen=True, kw_only=True):
 
     `executions` is keyed by neuron-monitor's outcomes, `errors` by its error kinds;
     `executions_per_s` counts what ran to its end (the outcomes that begin with "completed").
-    The latency percentiles are None when nothing ran; the histograms beside them are cumulative.
+    The latency percentiles are None when nothing ran; the histograms beside them are cumulative, and unknown where a
+    source has percentiles only.
     `vcpu_user_ns` and `vcpu_system_ns` are CPU time in the period; the percents are of all vCPUs of
     the instance together, so 100 is every vCPU busy. That is neuron-monitor's unit: its captured
     `user` of 4 over 62.5 ms on 4 vCPUs is one kernel tick of 10 ms.

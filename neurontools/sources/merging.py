@@ -31,7 +31,7 @@ _COUNTERS = {
 
 _CORE_PARTS = frozenset((*_COUNTERS, *(name for names in _COUNTERS.values() for name in names)))
 
-_STREAM = ("stream", "totals", "physical")
+_STREAM = ("stream", "totals", "physical", "latency_total_histogram", "latency_device_histogram")
 _GROUPS = ("execution_stats", "memory_used", "neuron_runtime_vcpu_usage", "neuroncore_counters")
 _PROCESS_PARTS = frozenset(
     (PROCESS, "processes", "node_process_count", *_PROCESS_COUNTERS, *_PROCESS_LEVELS, *_STREAM, *_GROUPS)

@@ -136,7 +136,11 @@ def test_what_the_stream_never_has_is_unknown_and_says_who_has_it() -> None:
         assert "AWS's neuron-monitor does not print it" in reasons(snapshot, part)
     assert snapshot.head.gaps["link"].supply is None
     assert "operating system" in (snapshot.head.gaps["resident_bytes"].supply or "")
-    assert "percentiles" in reasons(snapshot, "latency_total")
+    assert "percentiles" in reasons(snapshot, "latency_total_histogram")
+    for process in intervals_of(TENANTS)[-1].processes:
+        assert process.latency_total is not None
+        assert (process.latency_total.mean, process.latency_total.count) == (None, None)
+        assert (process.latency_total_histogram, process.latency_device_histogram) == (None, None)
     assert "first line" in reasons(snapshot, "totals")
 
 
