@@ -11,8 +11,9 @@ from typing import NamedTuple
 from neurontools.exporters.report import ReportError, decode, inventory_of, whole
 from neurontools.schema.interval import Interval, NoInterval
 from neurontools.schema.inventory import Inventory
-from neurontools.schema.source import Source, SourceError
+from neurontools.schema.source import Source, SourceError, pace
 from neurontools.sources.sampling import Sampler
+from neurontools.units import NS_PER_S
 
 MOST_LINE_BYTES = 16 * 1024 * 1024
 """The longest line known has 444 kB; what is longer is no document."""
@@ -41,8 +42,10 @@ def sampled(source: Source, period_s: float, sleep: Callable[[float], None] = ti
 
     Where the source keeps a past, the first interval comes at once. Raises SourceError when the first reading fails.
     """
+    pace(source, round(period_s * NS_PER_S))
     sampler = Sampler(source)
-    inventory, boot_id = source.inventory(), sampler.take().head.boot_id
+    # A source may know more of the host once it has been read.
+    boot_id, inventory = sampler.take().head.boot_id, source.inventory()
     due_s = time.monotonic()
     first = True
     while True:

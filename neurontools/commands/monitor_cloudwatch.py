@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
-from neurontools.sources.choose import VARIABLE
+from neurontools.sources.choose import READABLE, VARIABLE
 
 if TYPE_CHECKING:
     from neurontools.commands.cloudwatch_publisher import Period, SeriesLimit
@@ -49,7 +49,7 @@ _FLAGS = (
     Flag("allow-simulated", f"Publish simulated or replayed data too, under {SIMULATED_PREFIX}NAMESPACE"),
     Flag("print-dashboard", "Print the body of a CloudWatch dashboard for these metrics, and end"),
     Flag("print-alarms", "Print alarms on these metrics, one PutMetricAlarm request a line, and end"),
-    Flag("source", f"What to read: model[:SOCKET], - for standard input; else ${VARIABLE}, else this host", value="S"),
+    Flag("source", f"What to read: {READABLE}, - for standard input; else ${VARIABLE}, else this host", value="S"),
     Flag("version", "Print the release"),
     Flag("help", "Show this help message", short="h"),
 )

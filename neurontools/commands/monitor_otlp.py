@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
-from neurontools.sources.choose import VARIABLE
+from neurontools.sources.choose import READABLE, VARIABLE
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
@@ -37,7 +37,7 @@ _FLAGS = (
     Flag("once", "Publish one reading and end"),
     Flag("dry-run", "Print what would be sent as lines of JSON"),
     Flag("allow-simulated", "Publish simulated or replayed data to other hosts too; they stay marked"),
-    Flag("source", f"What to read: model[:SOCKET], - for standard input; else ${VARIABLE}, else this host", value="S"),
+    Flag("source", f"What to read: {READABLE}, - for standard input; else ${VARIABLE}, else this host", value="S"),
     Flag("version", "Print the release"),
     Flag("help", "Show this help message", short="h"),
 )
