@@ -8,17 +8,19 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from device_model.kernel.clock import NS, Pace
 from device_model.publish.calls import CALLS, MAX_NS, whole_number
 from device_model.publish.server import Server
-from device_model.publish.tree.publisher import Publisher
 from device_model.simulation import Simulation
 from neurontools.units import format_duration_ns
 from neurontools.wire import WireError
+
+if TYPE_CHECKING:
+    from device_model.publish.tree.publisher import Publisher
 
 SLICE_S = 0.02
 """Longest time that the loop computes without letting clients in."""
@@ -60,7 +62,7 @@ class Daemon:
     Speed 0 is a stepped model, which moves by `advance` only.
     """
 
-    def __init__(self, model: Simulation, speed: float, path: str, publisher: Publisher | None = None) -> None:
+    def __init__(self, model: Simulation, speed: float, path: str, publisher: "Publisher | None" = None) -> None:
         self._model = model
         self._publisher = publisher
         self._path = path
@@ -124,14 +126,14 @@ class Daemon:
         while self._publisher is not None:
             await asyncio.sleep(REFRESH_S)
             self._guarded(self._look)
-            self._publish(Publisher.refresh)
+            self._publish(lambda publisher: publisher.refresh())
         await self._stop.wait()
 
     def _take_writes(self) -> None:
         self._guarded(self._look)
-        self._publish(Publisher.take_writes)
+        self._publish(lambda publisher: publisher.take_writes())
 
-    def _publish(self, does: Callable[[Publisher], None]) -> None:
+    def _publish(self, does: "Callable[[Publisher], None]") -> None:
         """Does something about the tree. A place that cannot be written to is told once, and ends the tree only."""
         if self._publisher is None or self._stop.is_set():
             return
@@ -202,7 +204,7 @@ class Daemon:
             commands = len(self._model.journal)
             answer = CALLS[call](self._model, args)
             if len(self._model.journal) > commands:
-                self._publish(Publisher.refresh)
+                self._publish(lambda publisher: publisher.refresh())
             return answer
         if call == "status":
             self._look()
@@ -235,7 +237,7 @@ class Daemon:
         self._waiting.append((start_ns + duration_ns, done))
         self._wake.set()
         await done
-        self._publish(Publisher.refresh)
+        self._publish(lambda publisher: publisher.refresh())
         return msgspec.json.encode({"time_ns": self._model.now_ns})
 
     def _status(self) -> dict[str, Any]:

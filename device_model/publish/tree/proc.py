@@ -1,6 +1,5 @@
 """The files of /proc that tools read, in the kernel's formats: of the host, and of every simulated process."""
 
-import uuid
 from collections.abc import Iterator, Sequence
 from zlib import crc32
 
@@ -43,8 +42,8 @@ def host_files(snapshot: Snapshot, boot_ns: int, driver_loaded: bool) -> Iterato
 
 
 def boot_uuid(boot_id: str) -> str:
-    """The model's boot id in the kernel's form."""
-    return str(uuid.UUID(hex=boot_id * 2, version=4))
+    """The model's boot id, sixteen hexadecimal digits, in the kernel's form, which is a random UUID's (version 4)."""
+    return f"{boot_id[:8]}-{boot_id[8:12]}-4{boot_id[13:]}-8{boot_id[1:4]}-{boot_id[4:]}"
 
 
 def process_files(process: Process, devices: Sequence[int], boot_ns: int, lnc: int) -> Iterator[Entry]:
