@@ -26,6 +26,11 @@ def version_field() -> Any:
     return msgspec.field(default_factory=lambda: SCHEMA_MAJOR)
 
 
+def count_field() -> Any:
+    """A count from 0 that is always written: texts of one record then differ in their digits only."""
+    return msgspec.field(default_factory=int)
+
+
 class _Versioned(msgspec.Struct):
     version: int
 

@@ -7,7 +7,7 @@ microseconds); numbers of our own carry their unit in the name. All core numbers
 
 from msgspec import field
 
-from neurontools.schema.document import Compact, Document, version_field
+from neurontools.schema.document import Compact, Document, count_field, version_field
 from neurontools.schema.histogram import Histogram
 
 
@@ -181,17 +181,17 @@ class Workload(Document, frozen=True, kw_only=True):
     """
 
     kind: str
-    submitted: int = 0
-    completed: int = 0
-    rejected: int = 0
-    failed: int = 0
-    timed_out: int = 0
-    cancelled: int = 0
-    queued: int = 0
-    running: int = 0
-    preempted: int = 0
-    prompt_tokens: int = 0
-    generated_tokens: int = 0
+    submitted: int = count_field()
+    completed: int = count_field()
+    rejected: int = count_field()
+    failed: int = count_field()
+    timed_out: int = count_field()
+    cancelled: int = count_field()
+    queued: int = count_field()
+    running: int = count_field()
+    preempted: int = count_field()
+    prompt_tokens: int = count_field()
+    generated_tokens: int = count_field()
     cached_tokens: int | None = None
     cache_capacity_tokens: int | None = None
     time_to_first_token: Histogram | None = None

@@ -1,0 +1,109 @@
+"""Reads a recording: frames in order or at an instant, from files that may be cut off or damaged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from neurontools.recording.blocks import Block, Bytes, Damage, find_blocks
+from neurontools.recording.frames import Frame
+from neurontools.recording.reading import About, BlockReading, UnreadableError
+
+_EVER = (-(1 << 63), (1 << 63) - 1)
+
+
+class RecordingError(ValueError):
+    """A file is no recording, or none that this release reads; one line says why."""
+
+
+class Recording:
+    """A file of frames. What cannot be read is left out, and noted in `damage` when it is met."""
+
+    def __init__(self, path: str) -> None:
+        """Opens a file. Raises OSError where it cannot be read, RecordingError where it holds no block."""
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._data = Bytes(self._fd)
+            self.blocks, damage = find_blocks(self._data)
+            if not self.blocks:
+                raise RecordingError(_why_no_block(self._data.size, damage))
+            self._damage = {each.offset: each for each in damage}
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; safe to call twice."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    @property
+    def damage(self) -> list[Damage]:
+        """What of the file could not be read, as far as it was looked at."""
+        return [self._damage[offset] for offset in sorted(self._damage)]
+
+    def frames(self, from_ns: int | None = None, to_ns: int | None = None) -> Iterator[Frame]:
+        """The frames of a span, both ends included, in the order in which they were recorded."""
+        first = _EVER[0] if from_ns is None else from_ns
+        last = _EVER[1] if to_ns is None else to_ns
+        for block in self.blocks:
+            if block.first_ns <= last and block.last_ns >= first:
+                yield from self._frames_of(block, first, last)
+
+    def at(self, time_ns: int) -> Frame | None:
+        """The last frame that is not after an instant; None where there is none."""
+        for block in reversed([block for block in self.blocks if block.frames and block.first_ns <= time_ns]):
+            frame = self._last_of(block, time_ns)
+            if frame is not None:
+                return frame
+        return None
+
+    def about(self, block: Block) -> About | None:
+        """What holds for all of a block; None where that is damaged."""
+        reading = BlockReading(self._data, block)
+        try:
+            return reading.begin()
+        except UnreadableError as why:
+            self._note(reading, why)
+            return None
+
+    def _frames_of(self, block: Block, first: int, last: int) -> Iterator[Frame]:
+        reading = BlockReading(self._data, block)
+        try:
+            while reading.advance(last):
+                if reading.time_ns >= first:
+                    yield reading.frame()
+        except UnreadableError as why:
+            self._note(reading, why)
+
+    def _last_of(self, block: Block, time_ns: int) -> Frame | None:
+        reading = BlockReading(self._data, block)
+        try:
+            while reading.advance(time_ns):
+                pass
+        except UnreadableError as why:
+            self._note(reading, why)
+        try:
+            return reading.frame() if reading.frames else None
+        except UnreadableError as why:
+            self._note(reading, why)
+            return None
+
+    def _note(self, reading: BlockReading, why: UnreadableError) -> None:
+        block = reading.block
+        lost = max(0, block.frames - reading.frames)
+        self._damage[why.offset] = Damage(why.offset, block.stop - why.offset, str(why), lost)
+
+
+def _why_no_block(size: int, damage: list[Damage]) -> str:
+    if not size:
+        return "it is empty"
+    newer = [each.reason for each in damage if each.reason.startswith("version")]
+    return f"it has {newer[0]}" if newer else "it is not a recording"

@@ -1,0 +1,50 @@
+"""The promise of docs/recording-format.md: every version that was ever written is read, and says what it said."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from neurontools.recording import Recording, records
+from neurontools.schema.inventory import to_document
+from tests.conftest import ROOT, Golden
+
+DATA = Path(__file__).parent / "data"
+FILES = sorted(DATA.glob("version-*.nrec"))
+
+
+def test_there_is_a_file_of_every_version() -> None:
+    assert [path.name for path in FILES] == [f"version-{n}.nrec" for n in range(1, records.VERSION + 1)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_of_every_version_is_read(path: Path, golden: Golden) -> None:
+    with Recording(str(path)) as recording:
+        frames = [
+            {"snapshot": frame.snapshot, "inventory": to_document(frame.inventory), "events": frame.events}
+            for frame in recording.frames()
+        ]
+        blocks = [block._asdict() for block in recording.blocks]
+        assert recording.damage == []
+    lines = [msgspec.json.encode(each).decode() for each in (*blocks, *frames)]
+    golden(f"recording/{path.stem}.jsonl", "\n".join([*lines, ""]))
+
+
+def test_a_file_holds_every_kind_of_record() -> None:
+    for path in FILES:
+        data, kinds = path.read_bytes(), set()
+        while (head := records.head_of(data)) is not None:
+            kinds.add(head.kind)
+            data = data[head.record_bytes :]
+        assert (data, kinds) == (b"", set(records.KINDS))
+
+
+def test_the_format_is_written_down_as_it_is() -> None:
+    text = (ROOT / "docs" / "recording-format.md").read_text()
+    assert f"This is version {records.VERSION}." in text
+    assert f"`{records.MARK.hex(' ').upper()}`" in text
+    assert f"at most {records.MAX_BYTES >> 20} MiB" in text
+    assert f"{records.END_BYTES} bytes a block" in text
+    assert set(re.findall(r"^\| `([A-Z])` ", text, re.MULTILINE)) == {kind.decode() for kind in records.KINDS}
+    assert f"| {records.HEAD_BYTES} | | the packed document |" in text
