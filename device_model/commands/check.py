@@ -2,20 +2,17 @@
 
 import json
 import sys
-import time
 from typing import Any
 
 from device_model.commands.failure import USAGE, Failure
 from device_model.commands.launch import QUIET_S
-from device_model.commands.rehearsal import early_ends
+from device_model.commands.progress import Progress
+from device_model.commands.rehearsal import early_ends, missed_faults
 from device_model.commands.serve import make_model
 from device_model.expectations import Finding, Run
 from device_model.scenario import json_schema
 from device_model.simulation import Simulation
 from neurontools.units import format_duration_ns
-
-_FIRST_WORD_S, _NEXT_WORD_S = 1.0, 10.0
-"""A run says after this long, and again every so often, how far it has come; on a terminal every second."""
 
 
 def check(options: Any) -> int:
@@ -37,19 +34,9 @@ def _look(model: Simulation, name: str) -> int:
     """Says that a scenario can be used, and which of its processes do not last."""
     count = sum(process.replicas for process in model.scenario.processes)
     print(f"{name}: fine on {model.instance}, {count} process{'' if count == 1 else 'es'}", flush=True)
-    for line in [*early_ends(model, QUIET_S), *_missed(model)]:
+    for line in [*early_ends(model, QUIET_S), *missed_faults(model)]:
         print(f"neuron-model: note: {line}", file=sys.stderr)
     return 0
-
-
-def _missed(model: Simulation) -> list[str]:
-    """A line for each fault of the scenario that could not happen, the first of its times."""
-    first = {missed.entry: missed for missed in reversed(model.missed_faults())}
-    return [
-        f"faults[{i}] does not happen {format_duration_ns(missed.time_ns - model.epoch_ns)} after the start: "
-        f"{missed.reason}"
-        for i, missed in sorted(first.items())
-    ]
 
 
 def _run(model: Simulation, options: Any) -> int:
@@ -59,10 +46,10 @@ def _run(model: Simulation, options: Any) -> int:
         raise Failure(
             f"{options.scenario} expects nothing, so a run of it cannot fail", "give it [[expect]] tables", USAGE
         )
-    progress = _Progress(model, run.lasts_ns)
+    progress = Progress(model, run.lasts_ns)
     findings = run.findings(progress)
     progress.end()
-    for line in _missed(model):
+    for line in missed_faults(model):
         print(f"neuron-model: note: {line}", file=sys.stderr)
     held = all(finding.holds for finding in findings)
     if options.json:
@@ -94,29 +81,3 @@ def _document(model: Simulation, findings: list[Finding]) -> dict[str, Any]:
             for finding in findings
         ],
     }
-
-
-class _Progress:
-    """Says on stderr how far a run has come that takes longer than a second."""
-
-    def __init__(self, model: Simulation, lasts_ns: int) -> None:
-        self._model = model
-        self._total = format_duration_ns(lasts_ns)
-        self._due_s = time.monotonic() + _FIRST_WORD_S
-        self._rewrites = sys.stderr.isatty()
-        self._said = False
-
-    def __call__(self) -> None:
-        """To be called often; it seldom speaks."""
-        if time.monotonic() < self._due_s:
-            return
-        self._due_s = time.monotonic() + (_FIRST_WORD_S if self._rewrites else _NEXT_WORD_S)
-        up = format_duration_ns((self._model.now_ns - self._model.epoch_ns) // 10**9 * 10**9)
-        start, end = ("\r\x1b[K", "") if self._rewrites else ("", "\n")
-        print(f"{start}neuron-model: {up} of {self._total}", end=end, file=sys.stderr, flush=True)
-        self._said = True
-
-    def end(self) -> None:
-        """Clears the line that it rewrote."""
-        if self._said and self._rewrites:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

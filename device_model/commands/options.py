@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
+from device_model.commands.arguments import DEFAULT_SCENARIO, add_model
 from device_model.commands.failure import USAGE, Failure
 from device_model.commands.option_values import core, seed, speed
 from neurontools.spelling import did_you_mean
 from neurontools.wire import default_socket_path
-
-DEFAULT_SCENARIO = "opt-30b"
 
 _LIKENESS = 0.7
 """How like a known word another must be to be taken for a slip: words this short are like each other by chance."""
@@ -117,11 +116,7 @@ def _socket(parser: _Parser) -> None:
 
 
 def _scenario(parser: _Parser) -> None:
-    parser.add_argument(
-        "--scenario", default=DEFAULT_SCENARIO, metavar="NAME|FILE", help="what runs on the host (default: %(default)s)"
-    )
-    parser.add_argument("--instance", metavar="TYPE", help="another instance type than the scenario's")
-    parser.add_argument("--seed", type=seed, metavar="N", help="another seed than the scenario's")
+    add_model(parser)
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument(
         "--stepped", dest="speed", action="store_const", const=0.0, help="time moves by `neuron-model advance` only"
@@ -346,6 +341,15 @@ _VERBS = {
         "device_model.commands.verbs:save",
         _save,
         (("save state.json", "a small file; `neuron-model restore state.json` starts from there"),),
+    ),
+    "record": _Verb(
+        "simulate a stretch of time as fast as it goes, and write it to a file",
+        "device_model.commands.record:record",
+        _of("device_model.commands.record"),
+        (
+            ("record --for 24h --step 15s --scenario busy-day day.nrec", "a day of readings, without a daemon"),
+            ("record --for 1h --seed 7 --force hour.nrec", "another hour; a file that is there is replaced"),
+        ),
     ),
     "scenarios": _Verb(
         "list the scenarios that come with the program, or print one",

@@ -23,6 +23,16 @@ def early_ends(model: Simulation, limit_s: float) -> list[str]:
     return [*lines[:_MOST_LINES], *([f"and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else [])]
 
 
+def missed_faults(model: Simulation) -> list[str]:
+    """A line for each fault of the scenario that could not happen, the first of its times."""
+    first = {missed.entry: missed for missed in reversed(model.missed_faults())}
+    return [
+        f"faults[{i}] does not happen {format_duration_ns(missed.time_ns - model.epoch_ns)} after the start: "
+        f"{missed.reason}"
+        for i, missed in sorted(first.items())
+    ]
+
+
 def _line(event: Event, epoch_ns: int) -> str:
     command, _, how = event.text.rpartition(": ")
     return f"{command} ends {format_duration_ns(event.time_ns - epoch_ns, 1)} after the start: {how}"

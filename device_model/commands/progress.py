@@ -1,0 +1,36 @@
+"""How far a computation has come through the model's time, said on stderr when it takes long."""
+
+import sys
+import time
+
+from device_model.simulation import Simulation
+from neurontools.units import format_duration_ns
+
+_FIRST_WORD_S, _NEXT_WORD_S = 1.0, 10.0
+"""A run says after this long, and again every so often, how far it has come; on a terminal every second."""
+
+
+class Progress:
+    """Says on stderr how far a run has come that takes longer than a second."""
+
+    def __init__(self, model: Simulation, lasts_ns: int) -> None:
+        self._model = model
+        self._total = format_duration_ns(lasts_ns)
+        self._due_s = time.monotonic() + _FIRST_WORD_S
+        self._rewrites = sys.stderr.isatty()
+        self._said = False
+
+    def __call__(self) -> None:
+        """To be called often; it seldom speaks."""
+        if time.monotonic() < self._due_s:
+            return
+        self._due_s = time.monotonic() + (_FIRST_WORD_S if self._rewrites else _NEXT_WORD_S)
+        up = format_duration_ns((self._model.now_ns - self._model.epoch_ns) // 10**9 * 10**9)
+        start, end = ("\r\x1b[K", "") if self._rewrites else ("", "\n")
+        print(f"{start}neuron-model: {up} of {self._total}", end=end, file=sys.stderr, flush=True)
+        self._said = True
+
+    def end(self) -> None:
+        """Clears the line that it rewrote."""
+        if self._said and self._rewrites:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
