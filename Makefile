@@ -38,8 +38,10 @@ test: lint ## lint, types, layers and the quick tests: at most three minutes
 	@echo 'tests, quick tier' >&2
 	@HYPOTHESIS_PROFILE=quick $(BIN)/pytest -m '$(QUICK)'
 
-test-full: $(VENV)/.dev $(CLIENTS) ## every test but the nightly ones; needs tmux, and root for some
+test-full: $(VENV)/.dev $(CLIENTS) ## every test but the nightly ones; needs tmux and Prometheus, and root for some
 	@command -v tmux >/dev/null || { echo 'tmux is missing: install it (Debian: apt-get install tmux)' >&2; exit 2; }
+	@command -v promtool >/dev/null || \
+	    { echo 'promtool is missing: install it (Debian: apt-get install prometheus)' >&2; exit 2; }
 	@echo 'tests, full tier' >&2
 	@HYPOTHESIS_PROFILE=full $(BIN)/pytest -rs -m 'not nightly'
 

@@ -1,4 +1,4 @@
-"""Bytes, percentages and durations to and from text."""
+"""Bytes, percentages, durations and instants to and from text."""
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -91,6 +91,34 @@ def format_duration_ns(duration_ns: int, digits: int | None = None) -> str:
         decimals = f"{part:0{len(str(size)) - 1}d}".rstrip("0") if part else ""
         text += f"{whole}.{decimals}{name}" if decimals else f"{whole}{name}"
     return sign + text
+
+
+def format_time_ns(time_ns: int) -> str:
+    """An instant in UTC as RFC 3339 has it, with as many of its decimals as say something: 2026-01-05T00:00:15Z."""
+    from time import gmtime, strftime
+
+    seconds, rest = divmod(time_ns, NS_PER_S)
+    decimals = f".{rest:09d}".rstrip("0") if rest else ""
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds)) + decimals + "Z"
+
+
+def parse_time_ns(text: str) -> int:
+    """Nanoseconds since 1970 from an instant as RFC 3339 has it; the date may be followed by a blank, UTC is meant.
+
+    ValueError for anything else.
+    """
+    from calendar import timegm
+    from time import strptime
+
+    whole, dot, decimals = text.strip().removesuffix("Z").replace("T", " ", 1).partition(".")
+    if dot and not (decimals.isascii() and decimals.isdigit() and len(decimals) <= 9):
+        whole = ""
+    for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"):
+        try:
+            return timegm(strptime(whole, form)) * NS_PER_S + int(decimals.ljust(9, "0") if dot else 0)
+        except ValueError:
+            continue
+    raise ValueError(f"expected an instant such as 2026-01-05T00:10:00Z, got {text!r}")
 
 
 def format_percent(percent: float, digits: int = 2) -> str:

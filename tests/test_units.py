@@ -15,8 +15,10 @@ from neurontools.units import (
     format_capacity,
     format_duration_ns,
     format_percent,
+    format_time_ns,
     parse_bytes,
     parse_duration_ns,
+    parse_time_ns,
 )
 
 MINUTE = 60 * NS_PER_S
@@ -144,3 +146,33 @@ def test_a_written_duration_reads_back_exactly(duration_ns: int) -> None:
 def test_rounding_a_duration_twice_is_rounding_it_once(duration_ns: int, digits: int) -> None:
     text = format_duration_ns(duration_ns, digits)
     assert format_duration_ns(parse_duration_ns(text), digits) == text
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "text"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (1_767_571_215 * NS_PER_S, "2026-01-05T00:00:15Z"),
+        (1_767_571_215 * NS_PER_S + 250 * NS_PER_MS, "2026-01-05T00:00:15.25Z"),
+    ],
+)
+def test_instants_are_written(time_ns: int, text: str) -> None:
+    assert format_time_ns(time_ns) == text
+
+
+@given(st.integers(min_value=0, max_value=2**62))
+def test_a_written_instant_reads_back_exactly(time_ns: int) -> None:
+    assert parse_time_ns(format_time_ns(time_ns)) == time_ns
+
+
+@pytest.mark.parametrize("text", ["2026-01-05", "2026-01-05 00:00", "2026-01-05T00:00:00", " 2026-01-05T00:00:00.0Z"])
+def test_instants_are_read_with_what_they_leave_out(text: str) -> None:
+    assert format_time_ns(parse_time_ns(text)) == "2026-01-05T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "now", "2026-13-01", "2026-01-05T25:00:00Z", "2026-01-05T00:00:00.x", "2026-01-05."]
+)
+def test_a_bad_instant_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="expected an instant such as 2026-01-05T00:10:00Z"):
+        parse_time_ns(text)

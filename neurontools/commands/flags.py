@@ -25,10 +25,11 @@ class Flag:
         return f"-{self.short}, --{self.long}" if self.short else f"--{self.long}"
 
 
-def parse(flags: Iterable[Flag], arguments: Sequence[str]) -> dict[str, str]:
+def parse(flags: Iterable[Flag], arguments: Sequence[str], operands: list[str] | None = None) -> dict[str, str]:
     """The options given, by long name: a switch with an empty text, the others with their last argument.
 
-    Raises FlagError for an unknown option, a missing or superfluous argument, and for anything but options.
+    Words that are no options go to `operands`. Raises FlagError for an unknown option, a missing or superfluous
+    argument, and without `operands` for anything but options.
     """
     names = {f"--{flag.long}": flag for flag in flags} | {f"-{flag.short}": flag for flag in flags if flag.short}
     given: dict[str, str] = {}
@@ -36,15 +37,21 @@ def parse(flags: Iterable[Flag], arguments: Sequence[str]) -> dict[str, str]:
     for word in words:
         if word == "--":
             for extra in words:
-                raise FlagError(f"unexpected argument `{extra}'")
+                _put(extra, operands)
         elif word.startswith("--"):
             name, equals, text = word.partition("=")
             _take(names, name, text if equals else None, words, given)
         elif word.startswith("-") and word != "-":
             _take_short(names, word[1:], words, given)
         else:
-            raise FlagError(f"unexpected argument `{word}'")
+            _put(word, operands)
     return given
+
+
+def _put(word: str, operands: list[str] | None) -> None:
+    if operands is None:
+        raise FlagError(f"unexpected argument `{word}'")
+    operands.append(word)
 
 
 def _take_short(names: dict[str, Flag], letters: str, words: Iterable[str], given: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ _COMMANDS = {
         "publish it as CloudWatch metrics (neuron-monitor-cloudwatch)",
     ),
     "otlp": ("neurontools.commands.monitor_otlp", "send it to an OpenTelemetry collector (neuron-monitor-otlp)"),
+    "recorder": ("neurontools.commands.recorder", "list recordings and print what is in them (neuron-recorder)"),
 }
 
 _EXAMPLES = (

@@ -10,6 +10,9 @@ from neurontools.schema.events import PROCESS_END, PROCESS_START, Event, Events
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Process, Snapshot
 
+RECORDING = "recording"
+"""The kind of origin of what is read from a recording."""
+
 
 class Frame(NamedTuple):
     """A reading, what happened since the one before, and what was installed."""
@@ -22,6 +25,16 @@ class Frame(NamedTuple):
     def time_ns(self) -> int:
         """The instant of the reading."""
         return self.snapshot.head.time_ns
+
+
+def replayed(frame: Frame) -> Frame:
+    """The frame as one that was recorded: where it once came from is then the detail of its origin."""
+    head = frame.snapshot.head
+    origin = replace(head.origin, kind=RECORDING, detail=head.origin.kind)
+    return frame._replace(
+        snapshot=replace(frame.snapshot, head=replace(head, origin=origin)),
+        inventory=frame.inventory._replace(origin=RECORDING),
+    )
 
 
 def without_arguments(frame: Frame) -> Frame:

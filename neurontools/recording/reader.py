@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from neurontools.recording.blocks import Block, Bytes, Damage, find_blocks
+from neurontools.recording.blocks import FRAMES, Block, Bytes, Damage, find_blocks, why_not
 from neurontools.recording.frames import Frame
 from neurontools.recording.reading import About, BlockReading, UnreadableError
 
@@ -45,6 +45,11 @@ class Recording:
             os.close(fd)
 
     @property
+    def size(self) -> int:
+        """Bytes of the file when it was opened."""
+        return self._data.size
+
+    @property
     def damage(self) -> list[Damage]:
         """What of the file could not be read, as far as it was looked at."""
         return [self._damage[offset] for offset in sorted(self._damage)]
@@ -64,6 +69,19 @@ class Recording:
             if frame is not None:
                 return frame
         return None
+
+    def verify(self) -> None:
+        """Reads all there is and notes what is damaged, without taking any of it apart."""
+        for block in self.blocks:
+            at, passed = block.offset, 0
+            while at < block.stop:
+                found = self._data.record(at, block.stop)
+                if found is None:
+                    why = why_not(self._data, at, block.stop)
+                    self._damage[at] = Damage(at, block.stop - at, why, max(0, block.frames - passed))
+                    break
+                at += found[0].record_bytes
+                passed += found[0].kind in FRAMES
 
     def about(self, block: Block) -> About | None:
         """What holds for all of a block; None where that is damaged."""

@@ -71,3 +71,18 @@ def test_the_help_names_every_option_and_example() -> None:
     assert "  -p, --port=PORT      Where to listen\n" in text
     assert "      --source=SOURCE  What to read\n" in text
     assert text.endswith("  neuron-ls -w  more\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "operands"),
+    [
+        ("a", {}, ["a"]),
+        ("-w a --source b c", {"wide": "", "source": "b"}, ["a", "c"]),
+        ("- a -- -w", {}, ["-", "a", "-w"]),
+        ("--source -10m a", {"source": "-10m"}, ["a"]),
+    ],
+)
+def test_operands_are_read_where_there_may_be_any(words: str, given: dict[str, str], operands: list[str]) -> None:
+    found: list[str] = []
+    assert parse(FLAGS, words.split(), found) == given
+    assert found == operands

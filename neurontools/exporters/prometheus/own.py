@@ -28,11 +28,13 @@ _KINDS = {catalogue.COUNTER: COUNTER, catalogue.GAUGE: GAUGE, catalogue.HISTOGRA
 # The end of a catalogue's name, what it is here, the unit that it names, and how many of the catalogue's make one.
 _ENDINGS = (
     ("_percent", "_ratio", RATIO, 100),
-    ("_other_info_total", "_driver_counter_total", "", 1),
+    ("_other_info_total", "_driver_counts_total", "", 1),
     ("_ns_total", "_seconds_total", SECONDS, 10**9),
     ("_histogram_s", "_seconds", SECONDS, 1),
     ("_per_s", "_per_second", "", 1),
     ("_s", "_seconds", SECONDS, 1),
+    ("_process_count", "_processes", "", 1),
+    ("_count", "s", "", 1),
     ("_bytes_total", "_bytes_total", BYTES, 1),
     ("_bytes", "_bytes", BYTES, 1),
     ("", "", "", 1),

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from neurontools.exporters.prometheus.family import Family
+from neurontools.exporters.prometheus.own import SOURCE
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _BY_PATTERN = re.compile(r"""__name__\s*=~\s*(["'])(.*?)\1""")
@@ -45,17 +46,21 @@ def _list(document: Any, key: str) -> list[Any]:
 
 
 def named(families: Sequence[Family], queries: Iterable[str]) -> list[Family]:
-    """The families whose samples the expressions name; one that is named by a word of another kind is harmless."""
+    """The families whose samples the expressions name; one that is named by a word of another kind is harmless.
+
+    None where they name none; else that which tells where the readings come from is always among them.
+    """
     words: set[str] = set()
     patterns: list[str] = []
     for query in queries:
         words.update(_NAME.findall(query))
         patterns += [match[2] for match in _BY_PATTERN.finditer(query)]
-    return [
+    found = {
         family
         for family in families
         if any(name in words or any(_matches(pattern, name) for pattern in patterns) for name in family.sample_names)
-    ]
+    }
+    return [family for family in families if family in found or (found and family == SOURCE)]
 
 
 def _matches(pattern: str, name: str) -> bool:

@@ -1,6 +1,6 @@
 """neuron-monitor's document: what is in one, its text, and back from the text to intervals."""
 
-from neurontools.exporters.report.contents import hardware_info, instance_info
+from neurontools.exporters.report.contents import full_report, hardware_info, instance_info
 from neurontools.exporters.report.encode import encode
 from neurontools.exporters.report.extended import extended
 from neurontools.exporters.report.needs import needed, needed_kind
@@ -28,6 +28,7 @@ __all__ = [
     "decode",
     "encode",
     "extended",
+    "full_report",
     "hardware_info",
     "instance_info",
     "inventory_of",

@@ -8,6 +8,20 @@ from neurontools.report_format.format import HardwareInfo, InstanceInfo
 from neurontools.schema.inventory import Inventory
 
 
+def full_report(interval: Interval, inventory: Inventory) -> Report:
+    """Every group of every process and of the node, all over one interval."""
+    group = Group.of(interval)
+    return Report(
+        instance=instance_info(inventory),
+        hardware=hardware_info(inventory, "" if inventory.devices else inventory.why_no_devices),
+        runtimes=tuple(
+            Runtime(process.pid, process.tag or str(process.pid), dict.fromkeys(RUNTIME_GROUPS, group))
+            for process in interval.processes
+        ),
+        system=dict.fromkeys(SYSTEM_GROUPS, group),
+    )
+
+
 def instance_info(inventory: Inventory) -> InstanceInfo:
     """The instance; of a simulated one every field that can says so."""
     return InstanceInfo(
