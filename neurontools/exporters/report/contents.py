@@ -1,10 +1,11 @@
-"""The facts of an inventory that every document carries, under the names of AWS's tool."""
+"""What a document holds: all groups of an interval, and the facts of an inventory, under the names of AWS's tool."""
 
 from __future__ import annotations
 
 from neurontools.hardware.chips import CHIPS, official_core_version
-from neurontools.report_format import SIMULATED
+from neurontools.report_format import RUNTIME_GROUPS, SIMULATED, SYSTEM_GROUPS, Group, Report, Runtime
 from neurontools.report_format.format import HardwareInfo, InstanceInfo
+from neurontools.schema.interval import Interval
 from neurontools.schema.inventory import Inventory
 
 
