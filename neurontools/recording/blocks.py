@@ -81,6 +81,9 @@ class Bytes:
             at = -1
             while (at := data.find(MARK, at + 1)) >= 0:
                 yield start + at
+            if not data:
+                return
+            # A mark may lie across the edge.
             start += max(1, len(data) - len(MARK) + 1)
 
     def marks_before(self, stop: int) -> Iterator[int]:
@@ -91,7 +94,6 @@ class Bytes:
             at = len(data)
             while (at := data.rfind(MARK, 0, at)) >= 0:
                 yield start + at
-            # A mark may lie across the edge.
             stop = start + len(MARK) - 1 if start else 0
 
 

@@ -11,6 +11,7 @@ VERSION = 1
 
 BEGIN, KEYFRAME, DELTA, EVENTS, END = b"B", b"K", b"D", b"V", b"E"
 KINDS = (BEGIN, KEYFRAME, DELTA, EVENTS, END)
+"""What this release writes; a reader passes over records of other kinds."""
 
 MARK = b"\xc5N"
 """What every record begins with. It is no text in any encoding that is in use."""
@@ -68,7 +69,7 @@ def head_of(data: bytes) -> Head | None:
     if len(data) < HEAD_BYTES:
         return None
     mark, version, kind, packed, document, time_ns = _HEAD.unpack_from(data)
-    if mark != MARK or kind not in KINDS or max(packed, document) > MAX_BYTES:
+    if mark != MARK or max(packed, document) > MAX_BYTES:
         return None
     return Head(version, kind, packed, document, time_ns, _CHECK.unpack_from(data, _HEAD.size)[0])
 

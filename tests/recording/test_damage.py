@@ -240,6 +240,22 @@ def test_what_is_forged_well_is_read(tmp_path: Path) -> None:
     assert ([frame.time_ns for frame in frames], told) == ([5], [])
 
 
+def test_records_of_unknown_kinds_are_passed_over(tmp_path: Path) -> None:
+    forged = Forged().add(BEGIN, ABOUT).add(b"Y", b"a" * 999).add(KEYFRAME, GOOD).add(b"Z", b"[]").add(DELTA, bytes(8))
+    frames, told = harmed(tmp_path, forged.ended())
+    assert ([frame.time_ns for frame in frames], told) == ([5, 5], [])
+    with Recording(str(bytes_file(tmp_path / "unended", forged.data))) as recording:
+        assert ([block.frames for block in recording.blocks], recording.damage) == ([2], [])
+
+
+def test_a_file_that_shrinks_while_it_is_read(whole: Whole, tmp_path: Path) -> None:
+    path = bytes_file(tmp_path / "x", whole.data)
+    with Recording(str(path)) as recording:
+        os.truncate(path, whole.blocks[1].offset + 9)
+        assert list(recording.frames()) == FRAMES[: whole.blocks[0].frames]
+        assert [damage.frames for damage in recording.damage] == [block.frames for block in whole.blocks[1:]]
+
+
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_forged_block_is_told_and_not_believed(name: str, whole: Whole, tmp_path: Path) -> None:
     forge, reason = FORGERIES[name]

@@ -148,6 +148,33 @@ def test_command_lines_are_left_out_unless_asked_for(tmp_path: Path) -> None:
     }
 
 
+def test_a_frame_that_did_not_fit_leaves_no_trace(
+    troubled: list[Frame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full in the middle of a frame, and has room again for the next."""
+    write = os.write
+
+    def full(fd: int, data: bytes) -> int:
+        if len(data) < 10:
+            raise OSError(28, "No space left on device")
+        return write(fd, data[: len(data) // 2])
+
+    path = tmp_path / "a.nrec"
+    fd = create(str(path))
+    writer = Writer(fd, command_lines=True, frames_per_block=5)
+    for number, frame in enumerate(troubled):
+        with monkeypatch.context() as patched:
+            if number % 4 == 3:
+                patched.setattr(os, "write", full)
+                with pytest.raises(OSError, match="No space"):
+                    writer.write(frame)
+            else:
+                writer.write(frame)
+    writer.end_block()
+    os.close(fd)
+    assert read(path) == ([frame for number, frame in enumerate(troubled) if number % 4 != 3], [])
+
+
 @given(TEXTS)
 def test_a_program_is_the_first_word(command: str) -> None:
     assert program(command) == (command.split() or [""])[0]
