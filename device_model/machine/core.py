@@ -31,6 +31,7 @@ class Zeroed(NamedTuple):
 
 
 _NONE_YET = Tally()
+_WRAP = 1 << COUNTER_BITS
 _MOVES_WITH = {"flop_count": "inference_count", "nc_time_in_use": "inference_count"}
 """Counters whose last increment is that of the last execution: it is another one when this counter has moved."""
 
@@ -40,7 +41,7 @@ def driver_counters(
 ) -> dict[str, Tally]:
     """The driver's counters of a core, by name, from what it has counted; those that are missing are zero."""
     succeeded = credit.executions - failed
-    flops = done.flops % (1 << COUNTER_BITS)  # the only counter that gets so far: at full speed in a few days
+    flops = done.flops % _WRAP  # the only counter that gets so far: at full speed in a few days
     return dict(tallies) | {
         "success": Tally(succeeded, 1 if succeeded else 0),
         "inference_count": Tally(credit.executions, 1 if credit.executions else 0),
@@ -131,10 +132,10 @@ class Core:
 
     def fold(self, name: str, total: int) -> None:
         """A process that has closed the device leaves one of the runtime's counters at this total."""
-        before = self.folded.get(name, _NONE_YET).total
+        added = (total - self.folded.get(name, _NONE_YET).total) % _WRAP
         # An increment of nothing leaves the last one in its file (assumed).
-        if total > before:
-            self.folded[name] = Tally(total, total - before)
+        if added:
+            self.folded[name] = Tally(total, added)
 
     def zero(self, name: str, file: str, time_ns: int) -> None:
         """Zeroes the file "total" or "present" of a counter, as a write to it does."""
@@ -151,7 +152,7 @@ class Core:
         gone, stale = self.zeroed.get((name, "total")), self.zeroed.get((name, "present"))
         total, present = tally
         if gone is not None:
-            total -= gone.live if live else gone.folded
+            total = (total - (gone.live if live else gone.folded)) % _WRAP
         if stale is not None:
             moved = counters.get(_MOVES_WITH.get(name, name), _NONE_YET).total
             present = 0 if moved == (stale.live if live else stale.folded) else present

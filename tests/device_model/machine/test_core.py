@@ -5,7 +5,8 @@ from hypothesis import given
 
 from device_model.kernel.meter import Credit, Run
 from device_model.machine.activity import NOTHING, Activity, Lockstep
-from device_model.machine.core import Core, LastStep, Tally
+from device_model.machine.core import Core, LastStep, Tally, Zeroed
+from neurontools.hardware.driver import COUNTER_BITS
 from tests.device_model.machine.lockstep import step, work
 
 shifts = st.lists(st.tuples(st.integers(1, 100), st.integers(1, 9), st.integers(0, 50)), max_size=5)
@@ -138,3 +139,12 @@ def test_each_file_is_zeroed_by_itself_live_or_folded() -> None:
     core.release(0)
     assert core.shown("timeout", core.tallies) == Tally(4, 4)
     assert core.shown("timeout", core.folded, live=False) == Tally(6, 6), "what its holder had counted before, too"
+
+
+def test_a_counter_that_has_wrapped_is_folded_and_zeroed_all_the_same() -> None:
+    core, most = Core(0, 0, 0, 0), 1 << COUNTER_BITS
+    core.fold("flop_count", most - 10)
+    core.fold("flop_count", 5)
+    assert core.folded["flop_count"] == Tally(5, 15)
+    core.zeroed["flop_count", "total"] = Zeroed(most - 10, 0)
+    assert core.shown("flop_count", {"flop_count": Tally(5, 1)}) == Tally(15, 1)
