@@ -52,10 +52,6 @@ def _counted(previous: Core | None, current: Core, device: int, period: Period) 
     status, status_total = _tallied(meters, "status", previous.status, current.status)
     other, other_total = _tallied(meters, "other_info", previous.other_info, current.other_info)
     executions = _get(other, "inference_count")
-    if current.flops is None:
-        flops = _get(other, "flop_count")
-    if current.busy_ns is None:
-        busy_ns = _microseconds(_get(other, "nc_time_in_use"))
     return CoreInterval(
         core=current.core,
         device=device,
@@ -64,10 +60,10 @@ def _counted(previous: Core | None, current: Core, device: int, period: Period) 
         collectives_percent=percent(collectives_ns, duration_ns),
         engines=_engines(previous, current, duration_ns, meters),
         busy_ns=busy_ns,
-        busy_ns_total=_known(current.busy_ns, _microseconds(_get(other_total, "nc_time_in_use"))),
+        busy_ns_total=current.busy_ns,
         flops=flops,
         flops_per_s=per_s(flops, duration_ns),
-        flops_total=_known(current.flops, _get(other_total, "flop_count")),
+        flops_total=current.flops,
         hbm_read_bytes=read_bytes,
         hbm_read_bytes_per_s=per_s(read_bytes, duration_ns),
         hbm_read_bytes_total=current.hbm_read_bytes,
@@ -192,14 +188,6 @@ def _totals(counters: Mapping[str, Counter]) -> dict[str, int]:
 
 def _get(mapping: Mapping[str, int] | None, key: str) -> int | None:
     return mapping.get(key) if mapping is not None else None
-
-
-def _known(first: int | None, second: int | None) -> int | None:
-    return second if first is None else first
-
-
-def _microseconds(value: int | None) -> int | None:
-    return None if value is None else value * 1000
 
 
 _MERGES: Mapping[str, Callable[[Sequence[Any]], Any]] = {

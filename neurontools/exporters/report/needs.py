@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from neurontools.schema.document import narrowed
 from neurontools.schema.snapshot import Core, Device, Process, Snapshot
 
-_CORE = ("core", "index", "time_ns", "busy_ns", "flops", "other_info")
+_CORE = ("core", "index", "time_ns", "busy_ns", "flops")
 _DEVICE = ("index", "ecc")
 _PROCESS = ("pid", "started_ns", "tag", "cores", "memory", "host_memory", "models", "executions", "errors")
 _PROCESS_TIMES = ("time_ns", "latency_total", "latency_device", "vcpu_user_ns", "vcpu_system_ns")
@@ -43,13 +43,4 @@ def needed(snapshot: Snapshot) -> Snapshot:
 
 
 def _core(core: Core) -> Core:
-    # The driver's counters stand in for what the source does not count itself.
-    other_info = core.other_info if core.busy_ns is None or core.flops is None else None
-    return Core(
-        core=core.core,
-        index=core.index,
-        time_ns=core.time_ns,
-        busy_ns=core.busy_ns,
-        flops=core.flops,
-        other_info=other_info,
-    )
+    return Core(core=core.core, index=core.index, time_ns=core.time_ns, busy_ns=core.busy_ns, flops=core.flops)

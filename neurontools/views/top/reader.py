@@ -68,10 +68,7 @@ class Reader:
 
 @cache
 def lean_kind() -> type[Snapshot]:
-    """A snapshot of whose text what no section shows is not even read.
-
-    Whoever writes such text counts busy time and FLOPs, which the driver's own counters stand in for elsewhere.
-    """
+    """A snapshot of whose text what no section shows is not even read."""
     workload: Any = narrowed(Workload, _all_but(Workload, "time_to_first_token", "request_latency"))
     process: Any = narrowed(
         Process,
@@ -105,10 +102,7 @@ def _lean_device(device: Device) -> Device:
 
 
 def _lean_core(core: Core) -> Core:
-    """Without the driver's counters where the same is told by fields."""
-    told = core.busy_ns is not None and core.flops is not None
-    other_info = None if told else core.other_info
-    return replace(core, status=None, other_info=other_info, engines=None, pe_cntrs=None)
+    return replace(core, status=None, other_info=None, engines=None, pe_cntrs=None)
 
 
 def _lean_process(process: Process) -> Process:
