@@ -8,7 +8,6 @@ from neurontools.metrics.metric import Supply
 _YES = Supply(True)
 _AT_CLOSE = "older drivers move it only when the process closes the device"
 _NOT_IN_STREAM = "AWS's neuron-monitor does not print it"
-_NOT_A_DEVICE_NUMBER = "the driver knows devices, not the host"
 
 Supplies = dict[str, Supply]
 
@@ -39,9 +38,9 @@ def stream(reason: str) -> Supplies:
 
 
 def operating_system(in_stream: bool) -> Supplies:
-    """A number of the host's operating system."""
+    """A number of the host's operating system; whoever reads the driver's files reads those of /proc, too."""
     aws = _YES if in_stream else Supply(False, note=_NOT_IN_STREAM)
-    return _table(sysfs=Supply(False, note=_NOT_A_DEVICE_NUMBER), aws=aws) | {"host": _YES}
+    return _table(sysfs=_YES, aws=aws) | {"host": _YES}
 
 
 def _table(sysfs: Supply, aws: Supply) -> Supplies:

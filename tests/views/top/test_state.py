@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from neurontools.exporters.report.contents import hardware_info
 from neurontools.metrics import BY_NAME
 from neurontools.schema.interval import Interval
 from neurontools.schema.inventory import Inventory
+from neurontools.schema.snapshot import Gap
 from neurontools.views.top.memory import DEVICE_CATEGORIES, HOST_CATEGORIES, fold_device, fold_host
 from neurontools.views.top.state import Contents, View, contents
 from tests.views.top.crafted import host_of
@@ -114,7 +116,7 @@ def test_what_is_unknown_says_why_and_is_never_0() -> None:
     assert [cell.value for cell in cells] == [None, None]
     assert unknown.cores.summary is None
     assert unknown.cores.why_unknown == BY_NAME["core_utilization_percent"].supplied_by["sysfs"].note
-    assert unknown.vcpu == (None, None, BY_NAME["host_vcpu_percent"].supplied_by["sysfs"].note)
+    assert unknown.vcpu == (None, None, "the source did not report it")
     assert unknown.memory.device.total is None
     assert unknown.memory.host.total is None
     assert unknown.memory.why_unknown
@@ -122,6 +124,15 @@ def test_what_is_unknown_says_why_and_is_never_0() -> None:
     assert unknown.why_no_tabs
     told = all_of(host_of("inf2.xlarge", known=False, gap="the files are gone"))
     assert told.cores.why_unknown == "the files are gone"
+
+
+def test_processes_that_may_not_be_looked_into_leave_their_vcpu_share_unknown() -> None:
+    interval, inventory = shown()
+    gaps = {"process_vcpu_user_percent": Gap(reason="they are other users'")}
+    hidden = replace(interval, processes=(), processes_known=False, head=replace(interval.head, gaps=gaps))
+    vcpu = all_of((hidden, inventory)).vcpu
+    assert vcpu.system is not None
+    assert (vcpu.runtime, vcpu.why_unknown) == (None, "they are other users'")
 
 
 def test_a_device_without_a_reading_has_unknown_cores() -> None:
