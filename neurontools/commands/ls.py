@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
+from neurontools.commands.source_flags import SOURCE_FLAGS, source_environment
 from neurontools.schema.inventory import Holder, Inventory
-from neurontools.sources.choose import NO_DEVICES, READABLE, VARIABLE, choose
+from neurontools.sources.choose import NO_DEVICES, choose
 from neurontools.views.ls import values
 
 NAME = "neuron-ls"
@@ -20,7 +21,7 @@ _FLAGS = (
     Flag("topology", "Draw the links between the devices", short="t"),
     Flag("json-output", "Print JSON", short="j"),
     Flag("json", "The same as --json-output"),
-    Flag("source", f"What to read: {READABLE}; else ${VARIABLE}, else this host", value="SOURCE"),
+    *SOURCE_FLAGS,
     Flag("version", "Print the release"),
     Flag("help", "Show this help message", short="h"),
 )
@@ -53,11 +54,11 @@ def _run(arguments: Sequence[str]) -> None:
         errors.write(f"{NAME} {version()} (neurontools)\n")
     else:
         tool = Holder(os.getpid(), " ".join((NAME, *arguments))) if "show-all-procs" in given else None
-        _print(values.listed(_inventory(given.get("source")), tool), given)
+        _print(values.listed(_inventory(given), tool), given)
 
 
-def _inventory(spec: str | None) -> Inventory:
-    source = choose(spec, os.environ)
+def _inventory(given: Mapping[str, str]) -> Inventory:
+    source = choose(given.get("source"), source_environment(given), place=False)
     try:
         inventory = source.inventory()
     finally:

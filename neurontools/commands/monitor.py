@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, FlagError, parse, usage
-from neurontools.sources.choose import READABLE, VARIABLE, SpecError, choose
+from neurontools.commands.source_flags import SOURCE_FLAGS, source_environment
+from neurontools.sources.choose import SpecError, choose
 
 if TYPE_CHECKING:
     from neurontools.commands.monitor_plan import Plan
@@ -28,7 +28,7 @@ _FLAGS = (
     Flag("extended", "Add a last key, neurontools: engines, banks, links, power, workloads, origin"),
     Flag("json", "Accepted; the output is always JSON"),
     Flag("verbose", "How much to say on stderr, from 0 (nothing, the default) to 4", value="LEVEL"),
-    Flag("source", f"What to read: {READABLE}; else ${VARIABLE}, else this host", value="SOURCE"),
+    *SOURCE_FLAGS,
     Flag("version", "Print the release"),
     Flag("help", "Show this help message", short="h"),
 )
@@ -91,7 +91,7 @@ def _options(given: Mapping[str, str]) -> _Options:
     verbose = _number(given, "verbose", 0, len(_LEVELS) - 1) or 0
     plan = _plan(given.get("config-file"))
     return _Options(
-        source=choose(given.get("source"), os.environ),
+        source=choose(given.get("source"), source_environment(given)),
         plan=plan._replace(extended=plan.extended or "extended" in given),
         documents=1 if "once" in given else documents,
         verbose=verbose,

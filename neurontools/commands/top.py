@@ -1,15 +1,15 @@
 """neuron-top: utilization, vCPU and memory of this host's Neuron devices, live on the terminal or once as text."""
 
-import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
+from neurontools.commands.source_flags import SOURCE_FLAGS, source_environment
 from neurontools.commands.version import version
-from neurontools.sources.choose import NO_DEVICES, READABLE, VARIABLE, choose
+from neurontools.sources.choose import NO_DEVICES, choose
 
 if TYPE_CHECKING:
     from neurontools.views.top.reader import Reader, Reading
@@ -19,7 +19,7 @@ NAME = "neuron-top"
 _ABOUT = "Shows what the Neuron devices of this host do, core by core, and what holds their memory."
 
 _FLAGS = (
-    Flag("source", f"What to read: {READABLE}; else ${VARIABLE}, else this host", value="SOURCE"),
+    *SOURCE_FLAGS,
     Flag("refresh", "Seconds between two readings, 0.5 to 60; 1 unless given", value="SECONDS"),
     Flag("once", "Print the sections once, as plain text"),
     Flag("version", "Print the release"),
@@ -56,9 +56,9 @@ def _run(arguments: Sequence[str]) -> None:
     elif "version" in given:
         errors.write(f"{NAME} {version()} (neurontools)\n")
     elif "once" in given:
-        _print_once(given.get("source"))
+        _print_once(given)
     else:
-        _watch(given.get("source"), refresh_s)
+        _watch(given, refresh_s)
 
 
 def _refresh_s(text: str) -> float:
@@ -71,10 +71,10 @@ def _refresh_s(text: str) -> float:
     return seconds
 
 
-def _print_once(spec: str | None) -> None:
+def _print_once(given: Mapping[str, str]) -> None:
     from neurontools.views.top.reader import Reader
 
-    source = choose(spec, os.environ)
+    source = choose(given.get("source"), source_environment(given))
     try:
         reader = Reader(source)
         reading = _first(reader)
@@ -97,14 +97,14 @@ def _is_model(reading: "Reading") -> bool:
     return reading.inventory is not None and reading.inventory.simulated
 
 
-def _watch(spec: str | None, refresh_s: float) -> None:
+def _watch(given: Mapping[str, str], refresh_s: float) -> None:
     # Textual draws on stderr.
     _need_terminal(sys.stdout, sys.stderr)
     from neurontools.schema.source import pace
     from neurontools.units import NS_PER_S
     from neurontools.views.top.reader import Reader
 
-    source = choose(spec, os.environ)
+    source = choose(given.get("source"), source_environment(given))
     try:
         pace(source, round(refresh_s * NS_PER_S))
         reader = Reader(source)

@@ -81,6 +81,12 @@ STATUS_NAMES = {
     "hw_repairable_hbm_ue_error": "2.23.9",
 }
 """Per core: executions by outcome -> the first driver that has the counter."""
+OLDER_STATUS_NAMES = {
+    "execute_completed_with_error": "infer_completed_with_error",
+    "execute_completed_with_num_error": "infer_completed_with_num_error",
+    "execute_failed_to_queue": "infer_failed_to_queue",
+}
+"""What some of them were called before 2.8.4, and still are in AWS's guide to this interface."""
 OTHER_INFO = {
     "model_load_count": "2.8.4",
     "reset_req_count": "2.8.4",

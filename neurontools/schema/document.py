@@ -1,7 +1,7 @@
 """What all machine-written documents share: strictness, a version number, one error for a foreign version."""
 
 from collections.abc import Iterable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 import msgspec
 
@@ -83,3 +83,22 @@ def narrowed(kind: type[D], read: Iterable[str], **parts: Any) -> type[D]:
         default: dict[str, Any] = {"default": each.default, "default_factory": each.default_factory}
         fields.append((each.name, parts.get(each.name, each.type), msgspec.field(name=name, **default)))
     return cast(type[D], msgspec.defstruct(kind.__name__, fields, bases=(kind,), frozen=True, kw_only=True))
+
+
+def looked_at(kind: type[Document]) -> frozenset[str]:
+    """The fields of a kind of document that its reader looks at: all but those that `narrowed` left out."""
+    return frozenset(field.name for field in msgspec.structs.fields(kind) if not field.encode_name.startswith("-"))
+
+
+def kind_of(kind: type[Document], name: str) -> type[Document]:
+    """The kind of the documents that a field holds, alone, in a tuple or in a mapping. KeyError for any other field."""
+    for field in msgspec.structs.fields(kind):
+        if field.name == name and (found := _document_in(field.type)):
+            return found
+    raise KeyError(name)
+
+
+def _document_in(annotation: Any) -> type[Document] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Document):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _document_in(part))), None)

@@ -53,6 +53,9 @@ class Inventory(NamedTuple):
     instance_name: str = ""
     region: str = ""
     availability_zone: str = ""
+    availability_zone_id: str = ""
+    ami_id: str = ""
+    subnet_id: str = ""
     driver_version: str | None = None
     gaps: tuple[tuple[str, str], ...] = ()
 

@@ -90,9 +90,9 @@ def test_an_unknown_flag_is_answered_on_stdout(word: str, said: bytes) -> None:
 
 
 def test_a_source_that_this_release_does_not_read() -> None:
-    result = neuron_ls("--source", "sysfs")
+    result = neuron_ls("--source", "sysf")
     assert (result.returncode, result.stdout) == (1, b"")
-    assert result.stderr.decode() == f"neuron-ls: cannot read the source 'sysfs': this release reads {READABLE}\n"
+    assert result.stderr.decode() == f"neuron-ls: cannot read the source 'sysf': this release reads {READABLE}\n"
 
 
 def fatal(result: subprocess.CompletedProcess[bytes]) -> tuple[str, list[str]]:
@@ -107,7 +107,7 @@ def fatal(result: subprocess.CompletedProcess[bytes]) -> tuple[str, list[str]]:
 
 
 def test_no_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(ls, "choose", lambda spec, environ: choose(spec, environ, str(tmp_path)))
+    monkeypatch.setattr(ls, "choose", lambda spec, environ, place: choose(spec, environ, str(tmp_path), place))
     code = ls.main(["-j"])
     out, err = capfd.readouterr()
     reason, hints = fatal(subprocess.CompletedProcess([], code, out.encode(), err.encode()))

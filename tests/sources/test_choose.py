@@ -7,11 +7,13 @@ import pytest
 from neurontools.hardware.chips import CHIPS
 from neurontools.hardware.instances import INSTANCES
 from neurontools.schema.source import SourceError
-from neurontools.sources.choose import NO_DEVICES, READABLE, SpecError, choose, neuron_host, with_runtimes
+from neurontools.sources.choose import NO_DEVICES, READABLE, SpecError, choose, with_runtimes
+from neurontools.sources.sysfs.evidence import neuron_host
 from neurontools.wire import default_socket_path
 from tests.sources.aws.commands import script
 from tests.sources.scripted import Scripted
 from tests.sources.server import answering, serving, socket_path
+from tests.sources.trees import Tree
 
 PCI_IDS = sorted(device_id for chip in CHIPS.values() for device_id in chip.pci_device_ids)
 
@@ -54,7 +56,7 @@ def test_the_option_goes_before_the_environment() -> None:
     assert reached_path(None, environ) == "/nowhere/environ"
 
 
-@pytest.mark.parametrize("spec", ["sysfs", "sysfs:/x", "replay:x@5", "Model", "modelx", "", ":", "model.sock", "Aws"])
+@pytest.mark.parametrize("spec", ["sysf", "replay:x@5", "Model", "modelx", "", ":", "model.sock", "Aws", "sysfs "])
 def test_a_source_that_cannot_be_read(spec: str) -> None:
     with pytest.raises(SpecError) as caught:
         choose(spec, {})
@@ -96,12 +98,18 @@ def test_a_neuron_host_never_gets_a_model(tmp_path: Path) -> None:
     write(tmp_path, "sys/class/dmi/id/product_name", "trn2.48xlarge\n")
     with serving(answering({})) as path:
         environ = {"XDG_RUNTIME_DIR": str(Path(path).parent)}
-        with pytest.raises(SourceError) as caught:
-            choose(None, environ, str(tmp_path))
-    assert caught.value.reason == NO_DEVICES
-    assert "trn2.48xlarge" in caught.value.hint
-    assert "driver" in caught.value.hint
-    assert "neuron-model" not in caught.value.hint
+        inventory = choose(None, environ, str(tmp_path)).inventory()
+    assert (inventory.devices, inventory.origin, inventory.simulated) == ((), "driver", False)
+    assert "trn2.48xlarge" in inventory.why_no_devices
+    assert "driver is not loaded" in inventory.why_no_devices
+
+
+def test_a_neuron_host_is_read_by_itself(tmp_path: Path) -> None:
+    Tree(tmp_path, "inf2.xlarge")
+    with_name, without = choose(f"sysfs:{tmp_path}", {}), choose(None, {}, str(tmp_path))
+    assert with_name.inventory() == without.inventory()
+    assert without.inventory().chip == "Inferentia2"
+    assert choose("sysfs", {}, str(tmp_path)).inventory() == without.inventory()
 
 
 def aws_tool(root: Path) -> None:

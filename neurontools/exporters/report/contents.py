@@ -30,8 +30,10 @@ def instance_info(inventory: Inventory) -> InstanceInfo:
         instance_id=inventory.instance_id,
         instance_type=inventory.instance_type,
         instance_availability_zone=inventory.availability_zone,
-        instance_availability_zone_id=SIMULATED if inventory.simulated else "",
+        instance_availability_zone_id=SIMULATED if inventory.simulated else inventory.availability_zone_id,
         instance_region=inventory.region,
+        ami_id=inventory.ami_id,
+        subnet_id=inventory.subnet_id,
     )
 
 

@@ -1,0 +1,33 @@
+"""The options by which every tool is told what to read, and the source that they lead to."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from neurontools.commands.errors import UsageError
+from neurontools.commands.flags import Flag
+from neurontools.sources.choose import READABLE, VARIABLE
+
+if TYPE_CHECKING:
+    pass
+
+# Set for the source as the environment could have it; neuron-ls does not load what reads it unless a host is read.
+_SWITCHES = {"all-devices": "NEURONTOOLS_ALL_DEVICES", "no-imds": "NEURONTOOLS_NO_IMDS"}
+_LNC = "NEURONTOOLS_LNC"
+_CORE_SIZES = ("1", "2", "4", "8")
+
+SOURCE_FLAGS = (
+    Flag("source", f"What to read: {READABLE}; else ${VARIABLE}, else this host", value="SOURCE"),
+    Flag("all-devices", "Of this host: devices that this container was not granted, too"),
+    Flag("lnc", "Of this host: physical cores per logical core; else what is known, or usual for the chip", value="N"),
+    Flag("no-imds", "Of this host: ask no questions to the instance metadata service"),
+)
+
+
+def source_environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with what the options say of it. Raises UsageError."""
+    lnc = given.get("lnc")
+    if lnc is not None and lnc not in _CORE_SIZES:
+        raise UsageError(f"--lnc takes {', '.join(_CORE_SIZES[:-1])} or {_CORE_SIZES[-1]}, not {lnc!r}")
+    said = {variable: "1" for flag, variable in _SWITCHES.items() if flag in given}
+    return {**os.environ, **said, **({} if lnc is None else {_LNC: lnc})}

@@ -1,0 +1,1 @@
+"""The source that reads a host itself: the driver's sysfs, /proc and /dev, below a root that is a parameter."""
