@@ -19,6 +19,7 @@ _COMMANDS = {
     ),
     "otlp": ("neurontools.commands.monitor_otlp", "send it to an OpenTelemetry collector (neuron-monitor-otlp)"),
     "recorder": ("neurontools.commands.recorder", "list recordings and print what is in them (neuron-recorder)"),
+    "capture": ("neurontools.commands.capture", "copy this host's driver files, without what identifies the host"),
 }
 
 _EXAMPLES = (

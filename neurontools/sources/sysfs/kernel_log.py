@@ -48,7 +48,7 @@ class KernelLog:
     def lines(self) -> list[Line]:
         """The driver's lines since the last call; at first all that the log still holds."""
         try:
-            records = self._records()
+            records = self.records()
         except OSError as error:
             self.close()
             supply = _NEEDS_SYSLOG if error.errno in DENIED else None
@@ -63,7 +63,8 @@ class KernelLog:
             os.close(self._descriptor)
         self._descriptor = None
 
-    def _records(self) -> list[bytes]:
+    def records(self) -> list[bytes]:
+        """All records since the last call, whoever wrote them. Raises OSError."""
         if self._descriptor is None:
             self._descriptor = os.open(self._path, _FLAGS)
             self._is_device = stat.S_ISCHR(os.fstat(self._descriptor).st_mode)

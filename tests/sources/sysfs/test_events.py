@@ -107,7 +107,7 @@ def test_a_log_that_may_not_be_read_says_what_is_needed(tree: Tree, monkeypatch:
 
     source = SysfsSource(str(tree.root))
     source.snapshot()
-    monkeypatch.setattr(KernelLog, "_records", lambda self: refuse("dev/kmsg", 0))
+    monkeypatch.setattr(KernelLog, "records", lambda self: refuse("dev/kmsg", 0))
     assert source.events().events == ()
     gap = source.snapshot().head.gaps["kernel_log"]
     source.close()
