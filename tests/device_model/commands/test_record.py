@@ -1,6 +1,7 @@
 """`neuron-model record`: what it writes, that it is the same each time, and what goes wrong."""
 
 import os
+import re
 import resource
 import signal
 import stat
@@ -66,7 +67,8 @@ def test_it_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str
     out, err = capsys.readouterr()
     said = out.replace(str(path), "day.nrec").replace(f"{path.stat().st_size:,}", "N")
     golden("neuron-model/record.txt", said)
-    assert err == ""
+    # On a busy machine it says how far it has come.
+    assert not re.sub(r"neuron-model: \S+ of 1m30s\n", "", err)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
