@@ -61,9 +61,11 @@ def merged(hardware: Snapshot, runtimes: Snapshot, counters_fit: bool = True) ->
         ECC: [device.ecc for device in devices] != [device.ecc for device in hardware.devices],
         HOST: hardware.host is None and runtimes.host is not None,
     }
+    head = _head(hardware.head, runtimes.head, {part for part, taken in parts.items() if taken})
+    counted = {name for device in devices for name in device.ecc or {}} if parts[ECC] else set()
     return replace(
         hardware,
-        head=_head(hardware.head, runtimes.head, {part for part, taken in parts.items() if taken}),
+        head=replace(head, gaps={part: gap for part, gap in head.gaps.items() if part not in counted}),
         devices=devices,
         processes=_processes(hardware.processes, runtimes.processes, time_ns, counters_fit),
         host=runtimes.host if hardware.host is None else hardware.host,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -18,7 +19,10 @@ from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Gap, Origin, Process, Snapshot
 from neurontools.schema.source import Narrowing, Pacing, Source, SourceError, narrow, pace
 from neurontools.sources.merged import MergedSource
+from neurontools.sources.sysfs.source import SysfsSource
 from tests.exporters.nodes import SECOND_NS
+from tests.sources.aws.feeds import printed, readings_of
+from tests.sources.trees import Tree
 
 AWS = Origin(kind="aws", detail="the lines")
 DRIVER = Origin(kind="driver", detail="2.26.5")
@@ -99,7 +103,16 @@ def hardware(snapshot: Snapshot, live: bool = False) -> Snapshot:
         replace(process, tag=None, cores=(), **dict.fromkeys(_OF_RUNTIMES)) for process in snapshot.processes or ()
     )
     gaps = {"executions": BY_CORE, "process_vcpu_user_percent": BY_CORE, "bank": BY_CORE}
-    gaps |= {} if live else {"busy_ns": NOT_LIVE, "core_utilization_percent": NOT_LIVE, "nc_time_in_use": NOT_LIVE}
+    gaps |= (
+        {}
+        if live
+        else {
+            "mem_ecc_corrected": NOT_LIVE,
+            "busy_ns": NOT_LIVE,
+            "core_utilization_percent": NOT_LIVE,
+            "nc_time_in_use": NOT_LIVE,
+        }
+    )
     head = replace(snapshot.head, origin=DRIVER, gaps=gaps)
     return replace(snapshot, head=head, devices=devices, processes=processes)
 
@@ -328,3 +341,30 @@ def test_a_hardware_that_cannot_be_read_is_an_error() -> None:
     for call in calls:
         with pytest.raises(SourceError, match="no driver"):
             call()
+
+
+def test_the_files_of_an_old_driver_and_the_lines_of_one_host(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, "trn2.48xlarge", "2.26.5.0")
+    lines = printed("two-tenants", "trn2.48xlarge")
+    told = readings_of(lines)
+    pids = [process.pid for process in told[1].processes or ()]
+    for pid in pids:
+        tree.process(pid, uid=0)
+    made = MergedSource(SysfsSource(str(tmp_path)), lambda: Given(told[1:], INVENTORY))
+    readings = [made.snapshot() for _ in lines]
+    made.close()
+    for before, after, first, second in zip(readings, readings[1:], told[1:], told[2:], strict=False):
+        interval, expected = between(before, after), between(first, second)
+        assert [core.utilization_percent for core in interval.cores] == [
+            core.utilization_percent for core in expected.cores
+        ]
+        assert [core.flops_per_s for core in interval.cores] == [core.flops_per_s for core in expected.cores]
+        for found, process in zip(interval.processes, expected.processes, strict=True):
+            assert (found.executions, found.latency_total) == (process.executions, process.latency_total)
+            assert found.executions_per_s == pytest.approx(process.executions_per_s)
+        assert [device.power_status for device in interval.devices] == ["POWER_STATUS_VALID"] * 16
+    head = readings[-1].head
+    assert (head.origin.kind, head.parts["core"].kind, head.parts["process"].kind) == ("driver", "aws", "aws")
+    assert not {"busy_ns", "core_utilization_percent", "executions", "mem_ecc_corrected"} & set(head.gaps)
+    assert head.gaps["status"].reason.startswith("not live on driver 2.26.5")
+    assert (head.logical_neuroncore_config, head.lnc_assumed) == (2, False)
