@@ -121,6 +121,9 @@ def inventory_of(report: Report) -> Inventory:
         instance_name=info.instance_name,
         region=info.instance_region,
         availability_zone=info.instance_availability_zone,
+        availability_zone_id="" if simulated else info.instance_availability_zone_id,
+        ami_id=info.ami_id,
+        subnet_id=info.subnet_id,
     )
 
 

@@ -53,6 +53,8 @@ def test_a_captured_line_is_an_interval(captures: Path) -> None:
     assert not interval.head.origin.simulated
     inventory = inventory_of(report)
     assert (inventory.chip, len(inventory.devices), inventory.lnc_assumed) == ("Inferentia", 1, True)
+    assert (inventory.ami_id, inventory.subnet_id) == ("ami-071c33e7823c066b5", "subnet-dd4589b6")
+    assert inventory.availability_zone_id == "use2-az1"
 
 
 def test_a_zero_in_a_group_with_an_error_is_unknown(captures: Path) -> None:
