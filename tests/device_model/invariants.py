@@ -160,19 +160,17 @@ class Watch:
     def __init__(self, model: Simulation, period_ns: int) -> None:
         self._model = model
         self._period_ns = period_ns
-        self._early = self._look()
-        self.periods = 0
-
-    def _look(self) -> Snapshot:
-        """All that there is, whatever the driver lets tools read of it."""
-        return whole_snapshot(self._model._world, self._model._head(self._model.now_ns))
+        self._early = whole(model)
 
     def __call__(self) -> None:
         if self._model.now_ns - self._early.head.time_ns >= self._period_ns:
-            late = self._look()
-            check_capacity(self._model.instance, self._early, late)
-            self._early = late
-            self.periods += 1
+            self.check()
+
+    def check(self) -> None:
+        """Checks what has been since the last time."""
+        late = whole(self._model)
+        check_capacity(self._model.instance, self._early, late)
+        self._early = late
 
 
 def _check_core(old: Core, new: Core, elapsed_ns: int, peak_flops: float) -> None:
