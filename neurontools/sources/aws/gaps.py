@@ -87,10 +87,10 @@ def _lack(name: str) -> Gap:
     supplied_by = BY_NAME[name].supplied_by
     sysfs = supplied_by["sysfs"]
     supply = None
-    if sysfs.available:
-        supply = f"the driver's sysfs, from {sysfs.since} on" + f" ({sysfs.note})" * bool(sysfs.note)
-    elif supplied_by["host"].available:
+    if supplied_by["host"].available:
         supply = "the host's operating system"
+    elif sysfs.available:
+        supply = f"the driver's sysfs, from {sysfs.since} on" + f" ({sysfs.note})" * bool(sysfs.note)
     return Gap(reason=supplied_by["aws"].note, supply=supply)
 
 
