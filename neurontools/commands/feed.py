@@ -6,19 +6,25 @@ import os
 import select
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
-from neurontools.exporters.report import ReportError, decode, inventory_of, whole
-from neurontools.schema.interval import Interval, NoInterval
+from msgspec.structs import replace
+
+from neurontools.report_format import ReportError, decode, whole
+from neurontools.schema.interval import Interval, NoInterval, ProcessInterval, between
 from neurontools.schema.inventory import Inventory
+from neurontools.schema.snapshot import Snapshot
 from neurontools.schema.source import Source, SourceError, pace
+from neurontools.sources.aws.lines import Line, Splitter
+from neurontools.sources.aws.stream import Stream
 from neurontools.sources.sampling import Sampler
 from neurontools.units import NS_PER_S
 
-MOST_LINE_BYTES = 16 * 1024 * 1024
-"""The longest line known has 444 kB; what is longer is no document."""
-
 _PIECE = 65536
+
+_SILENCE: Line = b"(silence)"
+"""No line of a pipe: told from one by its identity."""
 
 
 class Read(NamedTuple):
@@ -65,43 +71,71 @@ def sampled(source: Source, period_s: float, sleep: Callable[[float], None] = ti
 
 
 def piped(descriptor: int, silence_s: float, say: Callable[[str], None]) -> Iterator[Item]:
-    """The documents that come through a descriptor, until its end; when nothing comes for `silence_s`, that.
-
-    What is no document is told once and left out.
+    """What the documents that come through a descriptor add up to, until its end; when nothing comes for `silence_s`,
+    that. What is no document is told once and left out.
     """
-    told = False
+    stream, told = Stream(live=False, detail="stdin"), False
+    previous: Snapshot | None = None
     for line in _lines(descriptor, silence_s):
-        if line is None:
+        if line is _SILENCE:
             yield Lost(f"nothing came on standard input for {silence_s:g} s")
             continue
-        try:
-            report = decode(line, time.time_ns())
-            yield Read(whole(report), inventory_of(report))
-        except ReportError as error:
-            if not told:
-                say(f"left out a line of standard input: {error}")
-                told = True
+        stream.add([line], time.time_ns())
+        if stream.what_was_lost() and not told:
+            say(f"left out from standard input: {stream.what_was_lost()}")
+            told = True
+        if not stream.count:
+            continue
+        current = stream.snapshot()
+        with suppress(NoInterval):
+            summed = between(_before(previous, current, stream), current)
+            yield Read(_as_printed(summed, line or b""), stream.inventory())
+        previous = current
 
 
-def _lines(descriptor: int, silence_s: float) -> Iterator[bytes | None]:
-    """Whole lines; None for each `silence_s` in which nothing came."""
-    waiting = select.poll()
+def _as_printed(summed: Interval, line: bytes) -> Interval:
+    """The interval with the ratios and percentiles of its line, which sums give only nearly."""
+    try:
+        printed = whole(decode(line))
+    except ReportError:
+        return summed
+    processes = {process.pid: process for process in printed.processes}
+    cores = {core.core: core.utilization_percent for core in printed.cores}
+    return replace(
+        summed,
+        processes=tuple(_with_ratios(each, processes.get(each.pid, each)) for each in summed.processes),
+        cores=tuple(
+            replace(core, utilization_percent=cores.get(core.core, core.utilization_percent)) for core in summed.cores
+        ),
+    )
+
+
+def _with_ratios(process: ProcessInterval, printed: ProcessInterval) -> ProcessInterval:
+    return replace(
+        process,
+        latency_total=printed.latency_total,
+        latency_device=printed.latency_device,
+        vcpu_user_percent=printed.vcpu_user_percent,
+        vcpu_system_percent=printed.vcpu_system_percent,
+    )
+
+
+def _before(previous: Snapshot | None, current: Snapshot, stream: Stream) -> Snapshot:
+    """What the newest line is counted from: where counting began anew, nothing."""
+    if previous is not None and previous.head.boot_id == current.head.boot_id:
+        return previous
+    return stream.past(0) or current
+
+
+def _lines(descriptor: int, silence_s: float) -> Iterator[Line]:
+    """Lines as they come; _SILENCE for each `silence_s` in which nothing came."""
+    waiting, splitter = select.poll(), Splitter()
     waiting.register(descriptor, select.POLLIN)
-    kept = b""
-    skipping = False
     while True:
         if not waiting.poll(silence_s * 1000):
-            yield None
+            yield _SILENCE
             continue
         piece = os.read(descriptor, _PIECE)
-        *whole_lines, kept = (kept + piece).split(b"\n")
-        for line in whole_lines:
-            if not skipping and line.strip():
-                yield line
-            skipping = False
-        if len(kept) > MOST_LINE_BYTES:
-            kept, skipping = b"", True
+        yield from splitter.feed(piece) if piece else splitter.rest()
         if not piece:
-            if kept.strip() and not skipping:
-                yield kept
             return

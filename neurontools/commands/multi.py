@@ -13,6 +13,10 @@ _COMMANDS = {
     "ls": ("neurontools.commands.ls", "list the Neuron devices and the processes that hold them (neuron-ls)"),
     "top": ("neurontools.commands.top", "watch cores, vCPU and memory on the terminal (neuron-top)"),
     "monitor": ("neurontools.commands.monitor", "print what they do, a line of JSON per period (neuron-monitor)"),
+    "prometheus": (
+        "neurontools.commands.monitor_prometheus",
+        "serve it as a page for Prometheus (neuron-monitor-prometheus)",
+    ),
     "cloudwatch": (
         "neurontools.commands.monitor_cloudwatch",
         "publish it as CloudWatch metrics (neuron-monitor-cloudwatch)",

@@ -24,14 +24,19 @@ Say = Callable[[str], None]
 
 
 def period_s(text: str) -> float:
-    """The period that an option names; UsageError for one that makes no sense."""
+    """The period that an option names, in seconds; UsageError for one that makes no sense."""
+    return seconds("period", text)
+
+
+def seconds(flag: str, text: str) -> float:
+    """A time from a second to an hour that an option names; UsageError for what is none."""
     try:
-        seconds = parse_duration_ns(text) / NS_PER_S
+        found = parse_duration_ns(text) / NS_PER_S
     except ValueError as error:
-        raise errors.UsageError(f"--period: {error}") from None
-    if not _LEAST_PERIOD_S <= seconds <= _MOST_PERIOD_S:
-        raise errors.UsageError(f"--period takes 1s to 1h, not {text!r}")
-    return seconds
+        raise errors.UsageError(f"--{flag}: {error}") from None
+    if not _LEAST_PERIOD_S <= found <= _MOST_PERIOD_S:
+        raise errors.UsageError(f"--{flag} takes 1s to 1h, not {text!r}")
+    return found
 
 
 def say_as(name: str) -> Say:
@@ -45,10 +50,10 @@ def say_as(name: str) -> Say:
     return say
 
 
-def items_of(spec: str | None, seconds: float, say: Say) -> Iterator[Item]:
+def items_of(spec: str | None, every_s: float, say: Say) -> Iterator[Item]:
     """What the source that `spec` names shows once a period, a loss told once and its end too."""
     lost = False
-    for item in _items(spec, seconds, say):
+    for item in _items(spec, every_s, say):
         if isinstance(item, Lost) and not lost:
             say(f"nothing to publish: {item.reason}")
         elif lost and not isinstance(item, Lost):
@@ -57,13 +62,13 @@ def items_of(spec: str | None, seconds: float, say: Say) -> Iterator[Item]:
         yield item
 
 
-def _items(spec: str | None, seconds: float, say: Say) -> Iterator[Item]:
+def _items(spec: str | None, every_s: float, say: Say) -> Iterator[Item]:
     if spec == STDIN:
-        yield from piped(sys.stdin.fileno(), seconds, say)
+        yield from piped(sys.stdin.fileno(), every_s, say)
         return
     source = choose(spec, os.environ)
     try:
-        yield from sampled(source, seconds)
+        yield from sampled(source, every_s)
     finally:
         source.close()
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -38,15 +39,15 @@ def command(*words: str, official: bool = False) -> list[str]:
 
 def run(*words: str, stdin: bytes = b"", official: bool = False) -> subprocess.CompletedProcess[bytes]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {"HOME": "/nonexistent", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command(*words, official=official),
-        input=stdin,
-        capture_output=True,
-        check=False,
-        timeout=SOON_S,
-        env=environment,
-    )
+    with TemporaryDirectory() as home:
+        return subprocess.run(
+            command(*words, official=official),
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=SOON_S,
+            env=environment | {"HOME": home, "XDG_STATE_HOME": home, "PYTHONPATH": str(ROOT)},
+        )
 
 
 def names(line: bytes) -> list[str]:
@@ -73,7 +74,7 @@ def test_garbage_on_standard_input_is_told_once() -> None:
     done = run("--dry-run", stdin=b"garbage\n{}\n\xff\n" * 3, official=True)
     assert done.returncode == 64 and done.stdout == b""
     first, second = done.stderr.decode().splitlines()
-    assert first.startswith(f"{NAME}: left out a line of standard input: not a document of neuron-monitor")
+    assert first.startswith(f"{NAME}: left out from standard input: 1 line could not be read, the last because: not a")
     assert second.endswith("there was nothing to publish: standard input held no document of neuron-monitor")
 
 
@@ -99,7 +100,7 @@ def test_simulated_data_go_nowhere_unasked(host: TickingHost, tmp_path: Path) ->
     ],
 )
 def test_what_makes_no_sense_is_said_in_a_line(words: tuple[str, ...], reason: str) -> None:
-    done = run(*words, "--region", "us-east-1", "--spool", "/nonexistent")
+    done = run(*words, "--region", "us-east-1")
     assert done.returncode == 64 and done.stdout == b""
     assert reason in done.stderr.decode() and len(done.stderr.splitlines()) == 1
 

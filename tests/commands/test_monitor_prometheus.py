@@ -1,0 +1,139 @@
+"""neuron-monitor-prometheus as people run it: printed once, piped, and served on a port until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from neurontools.exporters.report import encode
+from neurontools.hardware.instances import INSTANCES
+from tests.commands.host import TickingHost
+from tests.conftest import ROOT
+from tests.exporters.nodes import interval_of, inventory_for, report_of
+from tests.sources.server import socket_path
+
+SOON_S = 30
+CODE = "import sys; from neurontools.commands.monitor_prometheus import {entry}; sys.exit({entry}())"
+
+
+@pytest.fixture
+def host() -> Iterator[TickingHost]:
+    with socket_path() as path:
+        host = TickingHost(path)
+        host.boot("first")
+        yield host
+        host.stop()
+
+
+def command(*words: str, official: bool = False) -> list[str]:
+    return [sys.executable, "-c", CODE.format(entry="official_entry" if official else "entry"), *words]
+
+
+def run(*words: str, stdin: bytes = b"", official: bool = False) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command(*words, official=official),
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=SOON_S,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+def families(text: str) -> set[str]:
+    return {family.name for family in text_string_to_metric_families(text)}
+
+
+def test_the_lean_page_once(host: TickingHost) -> None:
+    done = run("--source", f"model:{host.path}", "--once")
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode()
+    assert {"neuroncore_utilization_ratio", "neuron_core_busy_seconds", "instance_info"} <= families(text)
+    assert "_created" not in text and text.count("instance_id=") == 1
+
+
+def test_the_page_of_the_official_script_from_its_lines() -> None:
+    instance = INSTANCES["inf2.24xlarge"]
+    line = encode(report_of(inventory_for(instance), interval_of(instance))) + b"\n"
+    done = run("--once", stdin=line, official=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode()
+    assert "execution_status_created" in text
+    assert all("instance_id=" in each for each in text.splitlines() if not each.startswith("#"))
+    lean = run("--once", "--lean", stdin=line, official=True).stdout.decode()
+    assert "_created" not in lean
+
+
+def test_series_are_counted(host: TickingHost) -> None:
+    done = run("--source", f"model:{host.path}", "--count-series")
+    lines = done.stdout.decode().splitlines()
+    counts = [int(line.split()[-1]) for line in lines[:-2]]
+    assert lines[-1] == f"{sum(counts)} series" and min(counts) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--port", "x"), "a port is a number from 0 to 65535, not 'x'"),
+        (("--listen", "0.0.0.0:99999"), "a port is a number from 0 to 65535, not '99999'"),
+        (("--cert-file", "a"), "--cert-file and --key-file go together"),
+        (("--web-config", "/nonexistent"), "cannot read /nonexistent: No such file or directory"),
+        (("--max-age", "never"), "--max-age: expected a duration"),
+        (("--bad",), "unknown flag `bad'"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_line(words: tuple[str, ...], reason: str) -> None:
+    done = run(*words)
+    assert done.returncode == 64 and done.stdout == b""
+    assert reason in done.stderr.decode() and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_served_until_it_is_stopped_also_while_the_source_is_away(host: TickingHost) -> None:
+    words = command("--source", f"model:{host.path}", "--port", "0", "--period", "1s", "--max-age", "2s")
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[-1]
+        assert wait_for(url, "neuron_source_up 1")
+        assert "neuroncore_utilization_ratio" in scraped(url)
+        host.stop()
+        assert "neuroncore_utilization_ratio" in scraped(url)
+        assert wait_for(url, "neuron_source_up 0")
+        assert "neuroncore_utilization_ratio" not in scraped(url)
+        began_s = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SOON_S) == 128 + signal.SIGTERM
+        assert time.monotonic() - began_s < 5
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_named(host: TickingHost) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("--source", f"model:{host.path}", "--port", str(port))
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr.decode()
+
+
+def scraped(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=SOON_S) as response:
+        return str(response.read().decode())
+
+
+def wait_for(url: str, text: str) -> bool:
+    end_s = time.monotonic() + SOON_S
+    while time.monotonic() < end_s:
+        if text in scraped(url):
+            return True
+        time.sleep(0.1)
+    return False
