@@ -129,7 +129,7 @@ class AwsSource:
         period_ns = self._stream.period_ns or self._period_ns
         now_ns = self._now_ns()
         if self._handed and now_ns - self._asked_ns >= period_ns // 2:
-            deadline_ns = now_ns + min(period_ns * 5 // 4, _LONGEST_WAIT_NS)
+            deadline_ns = now_ns + min(2 * period_ns, _LONGEST_WAIT_NS)
             self._wait(deadline_ns, lambda: self._stream.count != self._handed or run.ended_ns is not None)
 
     def _wait(self, deadline_ns: int, until: Callable[[], bool]) -> None:
