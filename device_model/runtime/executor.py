@@ -165,6 +165,7 @@ class Executor:
             if execution.fate is None or not execution.fate.hangs:
                 self.cut(time_ns, process, lane)
             elif fate_of(self._node, process, lane, execution.asked.works) != execution.fate:
+                execution.cancel()
                 self._finish(time_ns, execution)
                 self.execute(time_ns, process, execution.asked)
 
@@ -229,13 +230,13 @@ class Executor:
         execution = Execution(process, asked, works, run, latency_ns, device_ns(latency_ns), time_ns, fate, contention)
         self._executions[process.pid, asked.lane] = execution
         self._await(execution)
-        self._touch_links(time_ns, execution)
+        if self._sharing.circle_of:
+            self._touch_links(time_ns, execution)
 
     def _await(self, execution: Execution) -> None:
         """Lets the executions end with their run, or, where one of them takes too long, when its time is out."""
-        execution.cancel()
-        process, run, fate, end_ns = execution.process, execution.run, execution.fate, execution.run.end_ns
-        latest_ns = execution.begun_ns + process.timeout_ns
+        process, run, fate = execution.process, execution.run, execution.fate
+        end_ns, latest_ns = run.end_ns, execution.begun_ns + process.timeout_ns
         if run.start_ns + run.step_ns > latest_ns and any(_credits(group) for group in execution.groups):
             fate, end_ns = LATE, latest_ns
 
@@ -270,14 +271,16 @@ class Executor:
                     self._node.cores[number].failed_executions += 1
 
     def _finish(self, now_ns: int, execution: Execution) -> None:
-        execution.cancel()
-        del self._executions[execution.process.pid, execution.asked.lane]
-        for group in execution.groups:
+        process, lane = execution.process, execution.asked.lane
+        del self._executions[process.pid, lane]
+        for group in process.lanes[lane]:
             group.meter.finish(now_ns)
-        self._touch_links(now_ns, execution)
+        if self._sharing.circle_of:
+            self._touch_links(now_ns, execution)
 
     def _shorten(self, execution: Execution, end_ns: int) -> None:
         """Lets the run end at `end_ns`, an end of one of its steps."""
+        execution.cancel()
         for group in execution.groups:
             group.meter.cut(end_ns)
         execution.run = execution.run.until(end_ns)
@@ -285,8 +288,8 @@ class Executor:
 
     def _touch_links(self, time_ns: int, execution: Execution) -> None:
         """Looks, after all else that happens now, at the links that an execution shares: it begins or ends."""
-        circle_of = self._sharing.circle_of
-        if circle_of and self._sharing_ticket is None and (execution.process.pid, execution.asked.lane) in circle_of:
+        shares = (execution.process.pid, execution.asked.lane) in self._sharing.circle_of
+        if shares and self._sharing_ticket is None:
             self._sharing_ticket = self._queue.schedule(time_ns, Order.TRAFFIC, "links", self._share_links)
 
     def _share_links(self, time_ns: int) -> None:
@@ -309,6 +312,7 @@ class Executor:
 
     def _change_speed(self, time_ns: int, execution: Execution, contention: Contention) -> None:
         """The step under way goes on at another speed, and the next ones begin anew."""
+        execution.cancel()
         run, begins = execution.run, execution.begun_ns == execution.run.start_ns
         if begins and time_ns == run.start_ns:
             self._finish(time_ns, execution)
