@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import astuple, replace
 
+from neurontools.hardware.driver import COUNTER_BITS, OTHER_INFO, STATUS_NAMES
 from neurontools.schema.deltas import (
     Meters,
     Period,
@@ -29,6 +30,7 @@ _IDENTITY = ("core", "device", "parts", "engines")
 _SUMS = tuple(name for name in CoreInterval.__struct_fields__ if name not in {*_MEANS, *_MAPPINGS, *_IDENTITY})
 _ENGINES = EnginePercents.__struct_fields__
 _UNREAD = Core(core=-1, index=-1)
+_WRAP_BITS = dict.fromkeys((*STATUS_NAMES, *OTHER_INFO), COUNTER_BITS)
 
 
 def physical_core(previous: Core | None, current: Core, device: int, period: Period) -> CoreInterval:
@@ -46,7 +48,7 @@ def _counted(previous: Core | None, current: Core, device: int, period: Period) 
         previous = replace(previous, busy_ns=None, flops=None)
     busy_ns = meters.one("busy_ns", previous.busy_ns, current.busy_ns)
     collectives_ns = meters.one("collectives_ns", previous.collectives_ns, current.collectives_ns)
-    flops = meters.one("flops", previous.flops, current.flops)
+    flops = meters.one("flops", previous.flops, current.flops, COUNTER_BITS)
     read_bytes = meters.one("hbm_read_bytes", previous.hbm_read_bytes, current.hbm_read_bytes)
     written_bytes = meters.one("hbm_written_bytes", previous.hbm_written_bytes, current.hbm_written_bytes)
     status, status_total = _tallied(meters, "status", previous.status, current.status)
@@ -179,7 +181,7 @@ def _tallied(
     if current is None:
         return None, None
     totals = _totals(current)
-    return (None if previous is None else meters.tally(name, _totals(previous), totals)), totals
+    return (None if previous is None else meters.tally(name, _totals(previous), totals, _WRAP_BITS)), totals
 
 
 def _totals(counters: Mapping[str, Counter]) -> dict[str, int]:

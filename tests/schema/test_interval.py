@@ -249,6 +249,16 @@ def test_sram_ecc_wraps_at_16_bits_and_hbm_ecc_does_not() -> None:
     assert interval.resets == ("device/0/ecc/mem_ecc_corrected",)
 
 
+def test_the_drivers_counters_wrap_at_64_bits() -> None:
+    almost, most = (1 << 64) - 10, (1 << 64) - 1
+    before = _one_core(0, flops=almost, other_info={"flop_count": Counter(almost)}, status={"success": Counter(most)})
+    after = _one_core(SECOND_NS, flops=20, other_info={"flop_count": Counter(20)}, status={"success": Counter(0)})
+    interval = between(before, after)
+    core = interval.cores[0]
+    assert (core.flops, core.other_info, core.status) == (30, {"flop_count": 30}, {"success": 1})
+    assert interval.resets == ()
+
+
 def test_utilization_is_busy_time_and_never_clamped() -> None:
     interval = between(_one_core(0, busy_ns=0), _one_core(SECOND_NS, busy_ns=5 * SECOND_NS))
     assert interval.cores[0].utilization_percent == 500.0

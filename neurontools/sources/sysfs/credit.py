@@ -13,6 +13,9 @@ to a period may only be credited three readings later.
 
 from typing import NamedTuple
 
+from neurontools.hardware.driver import COUNTER_BITS
+from neurontools.schema.deltas import is_reset
+
 LONGEST_CARRIED_NS = 600 * 1_000_000_000
 """More than any execution takes: what is carried beyond this is no execution's time, and is handed on at once."""
 
@@ -56,8 +59,12 @@ class Credit:
         if left_ns <= passed_ns or left_ns > LONGEST_CARRIED_NS:
             self._handed = credited
             return
-        flops = credited.flops
-        if flops is not None and handed.flops is not None:
-            # FLOPs are spread over the busy time that they took.
-            flops = handed.flops + max(0, flops - handed.flops) * passed_ns // left_ns
-        self._handed = Counted(handed.busy_ns + passed_ns, flops)
+        self._handed = Counted(handed.busy_ns + passed_ns, _part(handed.flops, credited.flops, passed_ns, left_ns))
+
+
+def _part(handed: int | None, credited: int | None, passed_ns: int, left_ns: int) -> int | None:
+    """FLOPs spread over the busy time that they took; a count that was cleared is handed on as it is."""
+    if credited is None or handed is None or is_reset(handed, credited, COUNTER_BITS):
+        return credited
+    wrap = 1 << COUNTER_BITS
+    return (handed + (credited - handed) % wrap * passed_ns // left_ns) % wrap

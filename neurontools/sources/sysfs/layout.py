@@ -158,7 +158,7 @@ def _why_none(root: Root) -> tuple[str, str | None]:
     from neurontools.sources.sysfs.evidence import neuron_host
 
     evidence = neuron_host(root.path)
-    if not os.path.isdir(root.of(_MODULE)):
+    if not os.path.exists(root.of(f"{_MODULE}/version")):
         place = "" if root.is_this_machine else f" below {root.path}"
         if evidence is None:
             return f"no sign of Neuron devices{place}: neither the driver nor their PCI functions", None

@@ -86,6 +86,18 @@ def test_flops_are_spread_over_the_busy_time_that_they_took() -> None:
     assert [new - old for old, new in pairwise(flops)] == [FLOPS_PER_S] * 5
 
 
+def test_flops_that_wrap_are_spread_across_the_wrap() -> None:
+    wrap = 1 << 64
+    credit = Credit(0, Counted(0, wrap - 100))
+    counts = [credit.take(i * S, Counted(4 * S, 300), 0) for i in range(1, 5)]
+    assert counts == [Counted(S, 0), Counted(2 * S, 100), Counted(3 * S, 200), Counted(4 * S, 300)]
+
+
+def test_flops_that_were_cleared_are_handed_on_as_they_are() -> None:
+    credit = Credit(0, Counted(0, 5000))
+    assert credit.take(S, Counted(4 * S, 300), 0) == Counted(S, 300)
+
+
 def test_without_a_credit_a_long_execution_may_be_under_way() -> None:
     credit = Credit(0, credited(50 * S))
     counts = [credit.take(i * S, credited(50 * S), 3 * S) for i in range(6)]
