@@ -10,6 +10,7 @@ PIP = python -m pip -qq --disable-pip-version-check --no-input install -c constr
 QUICK = not slow and not tmux and not clients and not nightly
 CLIENTS = $(patsubst tests/clients/%.txt,build/clients/%/.installed,$(wildcard tests/clients/*.txt))
 BENCH = build/benchmark
+PAGES = build/share
 CACHES = .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A name on PATH may be a stub that only says "not installed", so each candidate is run, not looked up. The closing colon
@@ -26,7 +27,8 @@ find_python = $(or $(call first_that_runs,$(with_venv)),$(error $(strip \
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-full test-clients nightly golden lint format benchmark clean
+.PHONY: help demo test test-full test-clients nightly golden lint format benchmark \
+    pages install-links uninstall-links clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -68,6 +70,15 @@ format: $(VENV)/.dev ## rewrite the sources in the house format
 benchmark: $(BENCH)/.installed ## print every performance figure, from a wheel install
 	@cd $(BENCH) && for file in $(notdir $(wildcard benchmarks/bench_*.py)); do \
 	    bin/python -m benchmarks.$${file%.py} || exit 1; done
+
+pages: $(VENV)/.base ## manual pages and shell completion, in build/share
+	@$(BIN)/python -m install pages --pages $(PAGES)
+
+install-links: pages ## link tools, manual pages and completion below PREFIX; nothing of others is replaced
+	@$(BIN)/python -m install links --pages $(PAGES) --prefix '$(PREFIX)' $(if $(FORCE),--force)
+
+uninstall-links: $(VENV)/.base ## remove these links below PREFIX
+	@$(BIN)/python -m install unlink --pages $(PAGES) --prefix '$(PREFIX)'
 
 clean: ## remove caches and builds; the environment stays
 	@rm -rf build dist $(CACHES)
