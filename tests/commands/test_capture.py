@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Snapshot
 from neurontools.sources.sysfs.redaction import Redaction
 from neurontools.sources.sysfs.source import SysfsSource
+from tests.device_model.publish.tree.trees import directory
 from tests.sources.trees import BOOT_ID, INSTANCE_ID, SERIAL, Tree
 
 SECRET = "hunter2"
@@ -23,6 +25,13 @@ LINE = (
     "neuron:nd1: NEURON_HW_ERR=DMA_ERROR instance-id={id} hostname=ip-10-0-0-7 nd-id=1 nc-id=0 serial-num={serial} "
     "action=TERMINATE_INSTANCE"
 )
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory."""
+    with directory() as path:
+        yield path
 
 
 @pytest.fixture

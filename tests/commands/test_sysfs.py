@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from neurontools.commands import ls, monitor, top
 from neurontools.exporters.report import SYSTEM_GROUPS
 from tests.commands.test_ls import DEAR, FATAL
 from tests.conftest import ROOT, Golden
+from tests.device_model.publish.tree.trees import directory
 from tests.sources.trees import Tree
 
 ENTRY = "import sys; sys.path[:0] = {paths!r}; from neurontools.commands.{tool} import entry; {after}"
@@ -39,12 +41,20 @@ def run(tool: str, tree: Tree, *words: str, **environ: str) -> subprocess.Comple
     return result
 
 
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory."""
+    with directory() as path:
+        yield path
+
+
 @pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+def old() -> Iterator[Tree]:
     """A host whose driver does not keep the runtime's counters live."""
-    tree = Tree(tmp_path_factory.mktemp("old"), "trn1.2xlarge", "2.26.5.0")
-    tree.process(4200, {0: os.O_RDWR}, {"NEURON_RT_VISIBLE_CORES": "0-1", "NEURON_PROCESS_TAG": "llama"})
-    return tree
+    with directory() as path:
+        tree = Tree(path, "trn1.2xlarge", "2.26.5.0")
+        tree.process(4200, {0: os.O_RDWR}, {"NEURON_RT_VISIBLE_CORES": "0-1", "NEURON_PROCESS_TAG": "llama"})
+        yield tree
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from neurontools.exporters.report import needed_kind
+from neurontools.metrics import CATALOGUE
+from neurontools.metrics.metric import REGISTER
 from neurontools.schema.snapshot import Snapshot
 from neurontools.sources.sysfs import files
 from neurontools.sources.sysfs.source import SysfsSource
@@ -88,6 +90,12 @@ def test_the_other_files_of_a_counter_are_read_after_it_moved_and_of_memory_ever
         f"{memory}/peak": [0, 7, 10, 20, 30],
         f"{status}/total": list(range(31)),
     }
+
+
+def test_these_are_the_registers() -> None:
+    """ECC is looked at every 30 s, the tensor engine's cycles only by whoever shows them: see the next tests."""
+    registers = {metric.name for metric in CATALOGUE if metric.cost == REGISTER}
+    assert registers == {"device_ecc_total", "core_engine_percent"}
 
 
 def test_registers_are_read_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

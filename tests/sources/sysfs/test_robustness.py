@@ -75,8 +75,8 @@ def number_of(path: str, device: Device | None, core: int | None) -> int | None:
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
-    tree = Tree(tmp_path_factory.mktemp("host"), "inf2.24xlarge", "2.30.2.0", devices=2)
+def host(module_path: Path) -> Host:
+    tree = Tree(module_path / "host", "inf2.24xlarge", "2.30.2.0", devices=2)
     tree.process(4200, {0: os.O_RDWR}, {"NEURON_RT_VISIBLE_CORES": "0-1"})
     tree.mark(scenario="made", time_ns=T0, pid=os.getpid())
     paths = [
@@ -266,9 +266,9 @@ def test_no_devices_at_all(tmp_path: Path) -> None:
         Collector(SysfsSource(str(tree.root)), default_plan(), lambda level, line: None)
 
 
-def test_what_a_host_shows_once_as_text(host: Host) -> None:
+def test_what_a_host_shows_once_as_text(tmp_path: Path) -> None:
     """The drawing of a reading with gaps: every section that is unknown says why."""
-    source = SysfsSource(str(Tree(host.tree.root.parent / "old", "trn1.2xlarge", "2.26.5.0").root))
+    source = SysfsSource(str(Tree(tmp_path, "trn1.2xlarge", "2.26.5.0").root))
     reader = Reader(source)
     reader.read()
     reading = reader.read()

@@ -45,9 +45,9 @@ class Seen(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=TREES, ids="-".join)
-def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+def seen(request: pytest.FixtureRequest, module_path: Path) -> Seen:
     instance, version = request.param
-    tree = Tree(tmp_path_factory.mktemp("host"), instance, version, devices=1)
+    tree = Tree(module_path / f"{instance}-{version}", instance, version, devices=1)
     return Seen(tree, version_tuple(version), snapshot_of(tree))
 
 
