@@ -34,11 +34,6 @@ class Context(NamedTuple):
         return self.layout.version
 
     @property
-    def family(self) -> str | None:
-        """The chip's, in the driver's words."""
-        return self.layout.chip.family if self.layout.chip else None
-
-    @property
     def live(self) -> bool:
         """Whether the counters that the runtime keeps move while it runs."""
         return self.version is not None and version_tuple(self.version) >= version_tuple(LIVE_COUNTERS_SINCE)

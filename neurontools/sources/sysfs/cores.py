@@ -47,7 +47,7 @@ class CoreReader:
         """The core now."""
         fields = self._sheet.read(now_ns, reasons)
         counted = self._counted(now_ns, fields.get("other_info", {}), reasons)
-        rows = self._pe_rows.get(now_ns, lambda: self._read_rows(reasons)) if self._pe is not None else None
+        rows = None if self._pe is None else self._pe_rows.get(now_ns, self._read_rows, reasons)
         # The sheet's answer is the same object while nothing moved.
         if self._record is None or fields is not self._fields or self._others != (counted, rows):
             self._record = self._made(fields, counted, rows)
@@ -88,9 +88,9 @@ class CoreReader:
             reasons.add(known_as(_FLOPS), reason)
         return counted
 
-    def _read_rows(self, reasons: Reasons) -> tuple[tuple[PeRow, ...] | None, bool]:
+    def _read_rows(self, reasons: Reasons) -> tuple[PeRow, ...] | None:
         rows = None if self._pe is None else self._pe.read(reasons)
-        return (None, False) if rows is None else (tuple([PeRow(*row) for row in rows]), True)
+        return None if rows is None else tuple([PeRow(*row) for row in rows])
 
 
 def _wanted(context: Context) -> list[Place]:

@@ -106,12 +106,10 @@ class Sheet:
         The answer is shared and not to be altered; it is the same object while nothing has moved.
         """
         moved = self._totals.read()
-        looked_at = [j for i in moved for j in self._others_of[i].values()]
+        looked_at = {j for i in moved for j in self._others_of[i].values()}
         if self._is_due(now_ns):
-            looked_at = [
-                j for j, i in enumerate(self._owners) if self._places[i].field not in _COUNTED or j in looked_at
-            ]
-        moved += [self._owners[j] for j in self._others.read_some(looked_at)]
+            looked_at.update(j for j, i in enumerate(self._owners) if self._places[i].field not in _COUNTED)
+        moved += [self._owners[j] for j in self._others.read_some(sorted(looked_at))]
         if moved:
             self._renew(set(moved))
         for files in (self._totals, self._others):

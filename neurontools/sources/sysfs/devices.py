@@ -62,7 +62,7 @@ class DeviceReader:
         cores = tuple([core.read(now_ns, reasons) for core in self._cores])
         alarmed = self._is_alarmed()
         values = {
-            field: seldom.get(now_ns, partial(self._read, field, reasons), urgent=alarmed and field == "ecc")
+            field: seldom.get(now_ns, partial(self._read, field), reasons, urgent=alarmed and field == "ecc")
             for field, seldom in self._values.items()
         }
         return Device(
@@ -100,12 +100,10 @@ class DeviceReader:
         self._errors_seen = seen
         return moved
 
-    def _read(self, field: str, reasons: Reasons) -> tuple[Any, bool]:
-        """The value of a field, and whether all of its files could be read."""
-        singles = self._singles[field]
-        found = read_all(singles, reasons)
-        value = _MADE[field](found) if found else None
-        return value, len(found) == len(singles)
+    def _read(self, field: str, reasons: Reasons) -> Any:
+        """The value of a field, of as many of its files as can be read."""
+        found = read_all(self._singles[field], reasons)
+        return _MADE[field](found) if found else None
 
     def _found(self, field: str, names: tuple[str, ...] = ()) -> list[Single]:
         """The files of a field that this host has."""

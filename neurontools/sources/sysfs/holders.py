@@ -22,6 +22,7 @@ _KEPT = (VISIBLE_CORES, NUM_CORES, TAG, *LNC_VARIABLES)
 
 _RUNTIME_LIBRARY = b"/libnrt.so."
 _MAPS_BYTES = 8 << 20
+_ENVIRONMENT_BYTES = 1 << 20
 _LINE_BYTES = 1 << 14
 _MOST_CPU = 1 << 62
 
@@ -100,7 +101,7 @@ def command_line(root: Root, pid: int) -> str:
 def environment(root: Root, pid: int) -> dict[str, str] | None:
     """What a process was started with of the variables that matter here; None where it cannot be read."""
     try:
-        pairs = root.read(f"proc/{pid}/environ").split(b"\0")
+        pairs = root.read(f"proc/{pid}/environ", _ENVIRONMENT_BYTES).split(b"\0")
     except OSError:
         return None
     split = (pair.partition(b"=") for pair in pairs)

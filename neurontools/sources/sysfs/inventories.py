@@ -9,12 +9,11 @@ from neurontools.hardware.driver import CORE_DIRECTORY_PREFIX
 from neurontools.hardware.instances import INSTANCES
 from neurontools.hardware.topology import Adjacency, adjacency
 from neurontools.schema.inventory import Holder, Inventory, InventoryDevice
-from neurontools.sources.sysfs.claims import core_size
 from neurontools.sources.sysfs.files import Root
 from neurontools.sources.sysfs.layout import DeviceLayout, Layout, instance_id, look
 from neurontools.sources.sysfs.marker import Marker, read_marker
-from neurontools.sources.sysfs.metadata import ENDPOINT, Metadata, MetadataError, ask
-from neurontools.sources.sysfs.options import Options
+from neurontools.sources.sysfs.metadata import Metadata, MetadataError, ask
+from neurontools.sources.sysfs.options import Options, core_size_on
 from neurontools.sources.sysfs.parsing import numbers
 from neurontools.sources.sysfs.pci import NOWHERE, Seat, seats
 from neurontools.sources.sysfs.people import People
@@ -35,7 +34,6 @@ class Inventories:
         self._watch = watch
         self._people = people
         self._metadata: Metadata | None = None
-        self.endpoint = ENDPOINT
 
     def take(self) -> Inventory:
         """What is installed now; without devices, `gaps` says under "device" why there are none."""
@@ -46,7 +44,8 @@ class Inventories:
         incomplete = self._watch.incomplete()
         if incomplete is not None:
             reasons.one("processes", incomplete)
-        size, assumed = self._core_size(layout, held, marker)
+        environments = [self._people.person(each).environment for each in held]
+        size, assumed = core_size_on(layout, self._options, marker, environments)
         devices = self._devices(layout, held, reasons)
         instance = self._instance(layout, marker, reasons)
         return Inventory(
@@ -122,16 +121,6 @@ class Inventories:
                     return CORES[arch].version
         return ""
 
-    def _core_size(self, layout: Layout, held: Sequence[Held], marker: Marker | None) -> tuple[int, bool]:
-        known = [
-            self._options.lnc,
-            None if marker is None else marker.logical_neuroncore_config,
-            self._options.said_lnc,
-        ]
-        environments = [self._people.person(each).environment for each in held]
-        default = layout.chip.default_lnc if layout.chip else 1
-        return core_size(known, environments, default, layout.cores_per_device)
-
     def _instance(self, layout: Layout, marker: Marker | None, reasons: Reasons) -> Metadata:
         """What DMI tells of the instance, and the rest from the metadata service where somebody looks at it."""
         known = Metadata(instance_id=instance_id(self._root), instance_type=layout.instance_type)
@@ -147,7 +136,7 @@ class Inventories:
             return known
         if self._metadata is None:
             try:
-                self._metadata = ask(self.endpoint)
+                self._metadata = ask()
             except MetadataError as error:
                 reasons.one("instance_info", (str(error), "--no-imds does without"))
                 return known

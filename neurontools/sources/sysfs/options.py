@@ -1,9 +1,11 @@
 """How a host is to be read, where people can choose."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from neurontools.sources.sysfs.claims import logical_size, said_size
+from neurontools.sources.sysfs.claims import core_size, logical_size, said_size
+from neurontools.sources.sysfs.layout import Layout
+from neurontools.sources.sysfs.marker import Marker
 
 NO_IMDS = "NEURONTOOLS_NO_IMDS"
 ALL_DEVICES = "NEURONTOOLS_ALL_DEVICES"
@@ -36,6 +38,16 @@ def options_of(environ: Mapping[str, str], place: bool = True) -> Options:
         lnc=logical_size([environ.get(LNC)], 0),
         said_lnc=logical_size(said_size(environ), 0),
     )
+
+
+def core_size_on(
+    layout: Layout, options: Options, marker: Marker | None, environments: Iterable[Mapping[str, str] | None]
+) -> tuple[int, bool]:
+    """Physical cores per logical core of a host, and whether that is an assumption: what somebody said, a simulated
+    host's own word, this program's environment, those of processes that hold a device, else what is usual."""
+    said = [options.lnc, None if marker is None else marker.logical_neuroncore_config, options.said_lnc]
+    default = layout.chip.default_lnc if layout.chip else 1
+    return core_size(said, environments, default, layout.cores_per_device)
 
 
 def _is_off(environ: Mapping[str, str], name: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from neurontools.sources.sysfs.reasons import Reasons
 from neurontools.units import NS_PER_S
 
 AT_EVERY_READING = 0
@@ -15,23 +16,26 @@ _LAST_RETRY_NS = 600 * NS_PER_S
 
 
 class Seldom:
-    """A value that is read once in a period; after failures it is tried ever more seldom."""
+    """A value that is read once in a period; after failures ever more seldom, and all the while it says why."""
 
-    __slots__ = ("_due_ns", "_period_ns", "_retry_ns", "value")
+    __slots__ = ("_due_ns", "_faults", "_period_ns", "_retry_ns", "value")
 
     def __init__(self, period_ns: int) -> None:
         self.value: Any = None
         self._period_ns = period_ns
         self._retry_ns = _FIRST_RETRY_NS
         self._due_ns: int | None = None
+        self._faults = Reasons()
 
-    def get(self, now_ns: int, read: Callable[[], tuple[Any, bool]], urgent: bool = False) -> Any:
-        """The value, read now if that is due or `urgent`; `read` also tells whether it succeeded."""
-        if self._due_ns is not None and now_ns < self._due_ns and not urgent:
-            return self.value
-        self.value, succeeded = read()
-        if succeeded:
-            self._due_ns, self._retry_ns = now_ns + self._period_ns, _FIRST_RETRY_NS
-        else:
-            self._due_ns, self._retry_ns = now_ns + self._retry_ns, min(2 * self._retry_ns, _LAST_RETRY_NS)
+    def get(self, now_ns: int, read: Callable[[Reasons], Any], reasons: Reasons, urgent: bool = False) -> Any:
+        """The value, read now if that is due or `urgent`; `read` has failed if it gives reasons."""
+        if self._due_ns is None or now_ns >= self._due_ns or urgent:
+            self._faults = Reasons()
+            self.value = read(self._faults)
+            if self._faults.found:
+                self._due_ns, self._retry_ns = now_ns + self._retry_ns, min(2 * self._retry_ns, _LAST_RETRY_NS)
+            else:
+                self._due_ns, self._retry_ns = now_ns + self._period_ns, _FIRST_RETRY_NS
+        for part, reason in self._faults.found.items():
+            reasons.one(part, reason)
         return self.value

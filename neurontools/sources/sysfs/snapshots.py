@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 
 from neurontools.schema.snapshot import Gap, Head, Host, Origin, Process, Snapshot
-from neurontools.sources.sysfs.claims import core_size
 from neurontools.sources.sysfs.clock import Clock
 from neurontools.sources.sysfs.context import Context
 from neurontools.sources.sysfs.devices import DeviceReader
@@ -15,15 +14,17 @@ from neurontools.sources.sysfs.files import Descriptors, Root
 from neurontools.sources.sysfs.host import SystemStat, read_host, read_system_stat
 from neurontools.sources.sysfs.layout import Layout, identity, look
 from neurontools.sources.sysfs.marker import Marker, read_marker
-from neurontools.sources.sysfs.options import Options
+from neurontools.sources.sysfs.options import Options, core_size_on
 from neurontools.sources.sysfs.people import People
 from neurontools.sources.sysfs.processes import Surroundings, process_records
 from neurontools.sources.sysfs.reasons import NO_ADDRESSES, NO_LINK_COUNTERS, Reason, Reasons
 from neurontools.sources.sysfs.wants import wants_of
 from neurontools.sources.sysfs.watch import Held, Watch
+from neurontools.units import NS_PER_S
 
 _TRIES = 20
 _PAUSE_S = 0.005
+_LOOK_AGAIN_NS = 10 * NS_PER_S
 _PROCESS_PARTS = ("processes", "node_process_count", "process_vcpu_user_percent", "neuron_runtime_vcpu_usage")
 
 _NOT_LIVE: Reason = ("the simulated host is a picture of one instant: whoever wrote it has ended", None)
@@ -45,6 +46,7 @@ class Snapshots:
         self._known_by: object = None
         self._context: Context | None = None
         self._devices: list[DeviceReader] = []
+        self._looked_ns = 0
 
     def narrow(self, kind: type[Snapshot]) -> None:
         """From now on only that is read which this kind of snapshot looks at."""
@@ -77,10 +79,11 @@ class Snapshots:
         wants = context.wants.snapshot
         stat = read_system_stat(self._root, reasons) if wants & {"host", "processes"} else SystemStat()
         devices = tuple([device.read(now_ns, reasons) for device in self._devices])
-        if any([device.vanished for device in self._devices]):
+        if self._is_time_to_look_again():
             self.forget()
         held = self._watch.look(time.monotonic_ns(), context.layout.nodes) if "processes" in wants else []
-        size, assumed = self._core_size(context.layout, held, marker)
+        environments = [self._people.person(each).environment for each in held]
+        size, assumed = core_size_on(context.layout, self._options, marker, environments)
         processes = self._processes(held, stat, context.layout, size, reasons) if "processes" in wants else None
         host: Host | None = read_host(self._root, stat, reasons) if "host" in wants else None
         if marker is not None and marker.writer_is_gone:
@@ -96,6 +99,12 @@ class Snapshots:
         )
         return Snapshot(head=head, devices=devices, processes=processes, host=host)
 
+    def _is_time_to_look_again(self) -> bool:
+        """Whether files have gone away since it was looked which there are, unless that was just now."""
+        if time.monotonic_ns() < self._looked_ns + _LOOK_AGAIN_NS:
+            return False
+        return any([device.vanished for device in self._devices])
+
     def _renewed(self, marker: Marker | None) -> Context:
         """What is known of this host's files, looked for anew after it changed."""
         known_by = (identity(self._root), None if marker is None else (marker.boot_id, marker.pid))
@@ -109,18 +118,8 @@ class Snapshots:
         context = Context(self._root, layout, wants_of(self._kind), self._descriptors, absent)
         if "devices" in context.wants.snapshot:
             self._devices = [DeviceReader(device, context) for device in layout.devices]
-        self._context, self._known_by = context, known_by
+        self._context, self._known_by, self._looked_ns = context, known_by, time.monotonic_ns()
         return context
-
-    def _core_size(self, layout: Layout, held: list[Held], marker: Marker | None) -> tuple[int, bool]:
-        known = [
-            self._options.lnc,
-            None if marker is None else marker.logical_neuroncore_config,
-            self._options.said_lnc,
-        ]
-        environments = [self._people.person(each).environment for each in held]
-        default = layout.chip.default_lnc if layout.chip else 1
-        return core_size(known, environments, default, layout.cores_per_device)
 
     def _processes(
         self, held: list[Held], stat: SystemStat, layout: Layout, size: int, reasons: Reasons

@@ -29,14 +29,14 @@ class SysfsSource:
         self._options = options
         self._watch = Watch(self._root)
         self._people = People(self._root)
-        self.inventories = Inventories(self._root, options, self._watch, self._people)
+        self._inventories = Inventories(self._root, options, self._watch, self._people)
         self._snapshots: Snapshots | None = None
         self._events: HostEvents | None = None
 
     def inventory(self) -> Inventory:
         """What is installed, and who holds it; on a host without devices it says why there are none."""
         self._exists()
-        return self.inventories.take()
+        return self._inventories.take()
 
     def snapshot(self) -> "Snapshot":
         """What has been counted. What cannot be read is None, and the head's gaps say why."""

@@ -131,6 +131,7 @@ def test_a_register_that_fails_is_tried_ever_more_seldom(tmp_path: Path, monkeyp
         tried += [second] * (path in opened.take())
         assert snapshot.devices[0].cores[0].pe_cntrs is None
         assert snapshot.devices[0].cores[1].pe_cntrs is not None
+        assert "holds 'garbage'" in snapshot.head.gaps["pe_cntrs"].reason
     assert tried == [0, 10, 30, 70]
     tree.write(path, tree.path(tree.core("stats/tensor_engine/pe_cntrs", core=1)).read_text())
     at(tree, 200)

@@ -19,7 +19,8 @@ from neurontools.exporters.report import encode
 from neurontools.hardware.driver import attributes
 from neurontools.schema.snapshot import Core, Device, Snapshot
 from neurontools.schema.source import SourceError
-from neurontools.sources.sysfs import files
+from neurontools.sources.sysfs import files, snapshots
+from neurontools.sources.sysfs.layout import look
 from neurontools.sources.sysfs.source import SysfsSource
 from neurontools.units import NS_PER_S
 from neurontools.views.ls import documents, table, topology
@@ -208,6 +209,30 @@ def test_the_reason_names_the_file_and_what_is_wrong(host: Host) -> None:
     assert reasons[errno.EACCES].supply == "run this as root"
     assert reasons[errno.EIO].reason == f"{place} cannot be read: input/output error (EIO)"
     assert reasons[errno.ENODEV].reason == f"{place} went away while it was read"
+
+
+def test_a_host_is_not_looked_through_anew_for_every_file_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = Tree(tmp_path, "trn1.2xlarge")
+    tree.path(tree.core("stats/status/success/total")).unlink()
+    looks: list[int] = []
+    clock = [100]
+
+    def counting(*arguments: Any) -> Any:
+        looks.append(clock[0])
+        return look(*arguments)
+
+    monkeypatch.setattr(snapshots, "look", counting)
+    monkeypatch.setattr("neurontools.sources.sysfs.snapshots.time.monotonic_ns", lambda: clock[0] * NS_PER_S)
+    source = SysfsSource(str(tree.root))
+    for clock[0] in range(100, 125):
+        core = source.snapshot().devices[0].cores[0]
+        assert "success" not in (core.status or {})
+    assert looks == [100, 111, 122]
+    tree.write(tree.core("stats/status/success/total"), "5\n")
+    assert (source.snapshot().devices[0].cores[0].status or {})["success"].total == 5
+    source.close()
 
 
 @pytest.mark.parametrize("turn", [1, 40, 150, 400])
