@@ -90,9 +90,10 @@ class KernelLog:
 
     def _of_file(self, descriptor: int) -> list[bytes]:
         """Whole lines; one that is still being written waits for the next call."""
+        pieces = [self._rest]
         while piece := os.read(descriptor, _PIECE_BYTES):
-            self._rest += piece
-        whole, newline, self._rest = self._rest.rpartition(b"\n")
+            pieces.append(piece)
+        whole, newline, self._rest = b"".join(pieces).rpartition(b"\n")
         return whole.split(b"\n") if newline else []
 
 

@@ -1,5 +1,6 @@
 """Where the devices sit on the PCI bus, which the driver does not tell: from published tables, where these fit."""
 
+import re
 from typing import NamedTuple
 
 from neurontools.sources.sysfs.files import Root
@@ -7,6 +8,7 @@ from neurontools.sources.sysfs.layout import Layout, bound_functions
 from neurontools.sources.sysfs.reasons import Reasons
 
 _FUNCTIONS = "sys/bus/pci/devices"
+_NODE = re.compile(r"-1|[0-9]{1,4}")
 
 
 class Seat(NamedTuple):
@@ -52,4 +54,4 @@ def _order(layout: Layout, bound: list[str], reasons: Reasons) -> dict[int, str]
 def _seat(root: Root, bdf: str) -> Seat:
     node = root.text(f"{_FUNCTIONS}/{bdf}/numa_node")
     affinity = root.text(f"{_FUNCTIONS}/{bdf}/local_cpulist")
-    return Seat(bdf, int(node) if node.removeprefix("-").isdecimal() else None, affinity or None)
+    return Seat(bdf, int(node) if _NODE.fullmatch(node) else None, affinity or None)

@@ -1,5 +1,6 @@
 """Who the processes are that hold a device: what stays the same while one lives is read once."""
 
+import re
 from typing import NamedTuple
 
 from neurontools.sources.sysfs import holders
@@ -9,6 +10,7 @@ from neurontools.units import NS_PER_S
 
 _VERSION_PAUSE_NS = 10 * NS_PER_S
 _STATUS_BYTES = 1 << 14
+_UID = re.compile(r"[0-9]{1,10}")
 
 
 class Person(NamedTuple):
@@ -82,7 +84,7 @@ class People:
 
     def _user(self, uid: str) -> str | None:
         """A user's name on that host; the number where it has none."""
-        if not (uid.isascii() and uid.isdigit()):
+        if not _UID.fullmatch(uid):
             return None
         if self._users is None:
             self._users = {} if self._root.is_this_machine else self._read_users()
@@ -93,7 +95,7 @@ class People:
 
     def _read_users(self) -> dict[int, str]:
         lines = [line.split(":") for line in self._root.text("etc/passwd").splitlines()]
-        return {int(words[2]): words[0] for words in lines if len(words) > 3 and words[2].isdigit()}
+        return {int(words[2]): words[0] for words in lines if len(words) > 3 and _UID.fullmatch(words[2])}
 
 
 def _name(uid: int) -> str:

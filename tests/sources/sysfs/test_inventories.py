@@ -77,6 +77,16 @@ def test_addresses_come_only_from_a_table_of_just_these_functions(tmp_path: Path
     assert gaps(inventory)["bdf"] == "no published order has just these PCI functions"
 
 
+@pytest.mark.parametrize(
+    "text", ["9" * 5000, "\u00b2", "--1", "-", ""], ids=["huge", "superscript", "minus", "sign", "empty"]
+)
+def test_a_numa_node_that_is_no_number_is_unknown(text: str, tmp_path: Path) -> None:
+    tree = Tree(tmp_path, "trn1.2xlarge", "2.26.5.0", counters=False)
+    tree.write(f"sys/bus/pci/devices/{tree.bdfs[0]}/numa_node", text)
+    (device,) = inventory_of(tree).devices
+    assert (device.bdf, device.numa_node) == (tree.bdfs[0], None)
+
+
 def test_without_a_bound_function_there_is_no_address(tmp_path: Path) -> None:
     tree = Tree(tmp_path, "trn1.2xlarge", "2.26.5.0", counters=False)
     for link in tree.path("sys/bus/pci/drivers/neuron-driver").iterdir():

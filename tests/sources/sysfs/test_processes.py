@@ -61,6 +61,14 @@ def test_a_process_with_all_that_its_files_tell(tree: Tree) -> None:
     )
 
 
+@pytest.mark.parametrize("uid", ["9" * 5000, "\u00b2", "-1", ""], ids=["huge", "superscript", "negative", "empty"])
+def test_a_list_of_users_that_is_none_gives_numbers(uid: str, tree: Tree) -> None:
+    tree.process(4200, {1: os.O_RDWR}, {}, command="python serve.py", uid=1000, started=500)
+    tree.write("etc/passwd", f"ubuntu:x:{uid}:1000::/home/ubuntu:/bin/bash\n")
+    (process,) = processes(tree)
+    assert process.user == "1000"
+
+
 def test_a_tool_is_no_runtime(tree: Tree) -> None:
     tree.process(4200, {0: os.O_WRONLY}, command="neuron-monitor")
     assert processes(tree) == ()
