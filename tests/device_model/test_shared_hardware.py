@@ -18,7 +18,7 @@ from neurontools.schema.document import encode
 from neurontools.schema.events import PROCESS_END
 from neurontools.schema.interval import Interval, between
 from tests.device_model.crowds import crowded, crowds
-from tests.device_model.hosts import costly, forward
+from tests.device_model.hosts import costly, forward, host, process_of
 from tests.device_model.invariants import check_bounds, check_grown, check_sums
 
 Crowd = tuple[str, int | None, list[dict[str, Any]]]
@@ -86,9 +86,14 @@ def test_whatever_fails_links_and_banks_carry_no_more(
     check_moves(model, moves)
 
 
-def contended(seconds: float = 300.0) -> Simulation:
-    """The host on which "wide" sends over the links of "narrow"."""
-    return forward(Simulation(load("link-contention")), seconds)
+def trained(*others: str) -> Simulation:
+    """The host of link-contention with "narrow" and, from its start on, these others, at work."""
+    spec = load("link-contention").scenario.model_dump(exclude_unset=True, by_alias=True)
+    processes = [process for process in spec["processes"] if process["name"] in ("narrow", *others)]
+    for process in processes:
+        process.pop("stop", None)
+        process["start"] = "0s"
+    return forward(host(*processes, instance=spec["instance"]), 15)
 
 
 def over(model: Simulation, seconds: float) -> Interval:
@@ -108,7 +113,7 @@ def sent_per_s(interval: Interval, device: int, peer: int) -> float:
 
 
 def test_a_slow_link_slows_down_both_who_share_it() -> None:
-    model, factor = contended(), 4.0
+    model, factor = trained("wide"), 4.0
     before = over(model, 20)
     model.inject("link-degraded", {"link": [0, 1]}, {"factor": factor})
     forward(model, 1)
@@ -123,7 +128,7 @@ def test_a_slow_link_slows_down_both_who_share_it() -> None:
 
 
 def test_a_link_that_is_down_stops_both_who_share_it() -> None:
-    model = contended()
+    model = trained("wide")
     model.inject("link-down", {"link": [0, 1]}, {})
     forward(model, 31)
     assert model.snapshot().processes == ()
@@ -132,7 +137,7 @@ def test_a_link_that_is_down_stops_both_who_share_it() -> None:
 
 
 def test_who_computes_for_longer_leaves_the_links_to_others() -> None:
-    model = contended()
+    model = trained("wide")
     before = over(model, 20)
     model.inject("straggler", {"core": 0}, {"factor": 8.0})
     forward(model, 1)
@@ -142,8 +147,9 @@ def test_who_computes_for_longer_leaves_the_links_to_others() -> None:
 
 
 def test_when_its_neighbour_is_killed_a_job_is_as_fast_as_before_at_once() -> None:
-    model, alone = contended(), contended(200.0)
-    (wide,) = [process for process in model.snapshot().processes or () if process.tag == "wide"]
+    model, alone = trained("wide"), trained()
+    wide = process_of(model, "wide")
+    assert wide is not None
     assert pace(over(model, 20))["narrow"] < 0.95 * pace(over(alone, 20))["narrow"]
     model.signal(wide.pid, 9)
     assert pace(over(model, 20))["narrow"] == pytest.approx(pace(over(alone, 20))["narrow"], rel=0.005)
