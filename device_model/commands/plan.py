@@ -28,6 +28,7 @@ from device_model.workloads.models.huggingface import ConfigError, shape_from_co
 from device_model.workloads.models.lookup import UnknownModelError, find
 from device_model.workloads.models.shapes import SHAPES
 from neurontools.hardware.instances import Instance, chip_of, lookup
+from neurontools.hardware.nrt import DEFAULT_EXECUTION_TIMEOUT_S
 from neurontools.units import format_bytes
 
 UNKNOWN = "–"
@@ -249,6 +250,15 @@ def _print(question: Question, rows: list[Answer]) -> None:
         print(f"Calibrated: error {_error(rows[0].trust)}, leaving the model out of the fit{first}.")
     for reason in dict.fromkeys(reason for row in rows for reason in row.trust.reasons):
         print(f"Extrapolated: {reason}.")
+    if any(_longest_seconds(row) > DEFAULT_EXECUTION_TIMEOUT_S for row in rows):
+        print(
+            f"Longer than {DEFAULT_EXECUTION_TIMEOUT_S} s: an execution that takes so long times out, unless "
+            "NEURON_RT_EXEC_TIMEOUT allows it (`execution_timeout` in scenarios)."
+        )
+
+
+def _longest_seconds(row: Answer) -> float:
+    return max(row.speed.step_seconds, row.speed.first_token_seconds or 0.0)
 
 
 def _title(question: Question) -> str:

@@ -39,6 +39,16 @@ def test_a_table_says_what_does_not_fit_and_whom_to_trust(capsys: pytest.Capture
     assert max(map(len, out.splitlines())) <= 160
 
 
+@pytest.mark.parametrize(("batch", "too_long"), [("64", False), ("64,128", True)])
+def test_a_prefill_that_would_time_out_is_spoken_of(
+    batch: str, too_long: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes 24 s with a batch of 64, and twice as long with one of 128."""
+    assert run("--model", "opt-66b", "--batch", batch) == 0
+    out = capsys.readouterr().out
+    assert ("Longer than 30 s: " in out) == ("NEURON_RT_EXEC_TIMEOUT" in out) == too_long
+
+
 def test_an_encoder_is_planned_in_sequences(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--model", "bert-large-uncased", "--instance", "inf2.xlarge", "--batch", "4", "--context", "128") == 0
     out = capsys.readouterr().out
