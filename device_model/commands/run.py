@@ -36,8 +36,7 @@ def run(options: Any) -> int:
         command = [*mounting, os.path.abspath(options.host), tools, os.path.abspath(executable), *command]
         executable = command[0]
     made = options.host is not None and not os.path.isdir(options.host)
-    with _handling(_FORWARDED, _leave):
-        path = private_place()
+    with _handling(_FORWARDED, _leave), _own_place() as path:
         child: Child | None = None
         try:
             child = start_daemon(options, path, bound=True)
@@ -47,7 +46,22 @@ def run(options: Any) -> int:
                 stop_child(child)
                 if options.host is not None:
                     _remove_tree(options.host, made)
+
+
+@contextlib.contextmanager
+def _own_place() -> Iterator[str]:
+    """A socket path in a directory that is removed at the end; a signal waits while that is made or removed."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
+    try:
+        path = private_place()
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            yield path
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
             shutil.rmtree(os.path.dirname(path), ignore_errors=True)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _tools_directory() -> str:

@@ -36,6 +36,9 @@ _EXAMPLES = (
 _LEAST_REFRESH_S, _MOST_REFRESH_S = 0.5, 60.0
 _SECOND_READING_S = 1.0
 _SWITCH_S = 0.001
+_HOW_TO_MOVE_IT = (
+    "a stepped model moves by `neuron-model advance 1s` only, files while `neuron-model run --host` writes them"
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,14 +89,14 @@ def _print_once(given: Mapping[str, str]) -> None:
     if reading.interval is None or reading.inventory is None:
         from neurontools.schema.source import SourceError
 
-        hint = "a stepped model moves by `neuron-model advance 1s` only" if _is_model(reading) else ""
+        hint = _HOW_TO_MOVE_IT if _is_simulated(reading) else ""
         raise SourceError(f"there is nothing to show yet: {reading.waiting}", hint)
     from neurontools.views.top import text
 
     errors.write(text.render(reading.interval, reading.inventory, version()), text.to_ascii)
 
 
-def _is_model(reading: "Reading") -> bool:
+def _is_simulated(reading: "Reading") -> bool:
     return reading.inventory is not None and reading.inventory.simulated
 
 

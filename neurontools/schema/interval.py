@@ -92,7 +92,8 @@ def _duration_ns(previous: Head, current: Head) -> int:
     if previous.boot_id != current.boot_id:
         raise NoInterval("the node was booted between the two readings")
     if current.time_ns == previous.time_ns:
-        raise NoInterval("both readings are of the same instant")
+        still = ": this simulated host stands still" if current.origin.simulated else ""
+        raise NoInterval(f"both readings are of the same instant{still}")
     if current.time_ns < previous.time_ns:
         raise NoInterval("the second reading is older than the first")
     return current.time_ns - previous.time_ns

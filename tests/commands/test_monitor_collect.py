@@ -84,7 +84,9 @@ def test_a_loss_is_told_and_a_return_too() -> None:
 def test_our_own_key_says_why_it_is_empty() -> None:
     plan = default_plan()._replace(extended=True)
     document = collected(collector_of(Scripted([("a", 10), ("a", 10)]), plan), (EXTENDED, ""))
-    assert document["neurontools"] == {"error": "both readings are of the same instant"}
+    assert document["neurontools"] == {
+        "error": "both readings are of the same instant: this simulated host stands still"
+    }
 
 
 @pytest.mark.parametrize("extended", [False, True])

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
+from device_model.commands import run
+from device_model.commands.options import parse
 from tests.device_model.daemons import WAITING, alive, await_end, call, cli, launch, short_directory, wait_until
 
 # Tells where it is and what becomes of it.
@@ -161,6 +163,23 @@ def test_a_signal_before_the_command_cleans_up() -> None:
         _, err = starting.communicate(timeout=20)
         assert (starting.returncode, err.replace(WAITING, "")) == (143, "")
         assert list(directory.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_directory_is_made_waits_for_its_removal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def making() -> str:
+        os.kill(os.getpid(), number)
+        place = tmp_path / "neuron-abc"
+        place.mkdir()
+        return str(place / "model.sock")
+
+    monkeypatch.setattr(run, "private_place", making)
+    with pytest.raises(SystemExit) as ended:
+        run.run(parse(["run", "--", "true"])[1])
+    assert ended.value.code == 128 + number
+    assert list(tmp_path.iterdir()) == []
 
 
 BREAKING = """

@@ -32,7 +32,7 @@ def test_without_a_past_it_takes_two_readings() -> None:
 def test_a_time_that_stands_still_is_no_period() -> None:
     reader = Reader(host := Host())
     assert reader.read().interval is not None
-    assert reader.read().waiting == "both readings are of the same instant"
+    assert reader.read().waiting == "both readings are of the same instant: this simulated host stands still"
     host.step_s = 5
     later = reader.read().interval
     assert later is not None
