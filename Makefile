@@ -28,7 +28,7 @@ find_python = $(or $(call first_that_runs,$(with_venv)),$(error $(strip \
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-full test-clients nightly golden lint format benchmark \
-    pages install-links uninstall-links clean
+    dashboards pages install-links uninstall-links clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ lint: $(VENV)/.dev ## style, format, types and who may import whom
 
 format: $(VENV)/.dev ## rewrite the sources in the house format
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
+
+dashboards: $(VENV)/.dev ## make alerts, rules and dashboards anew from their tables
+	@$(BIN)/python -m dashboards
 
 benchmark: $(BENCH)/.installed ## print every performance figure, from a wheel install
 	@cd $(BENCH) && for file in $(notdir $(wildcard benchmarks/bench_*.py)); do \

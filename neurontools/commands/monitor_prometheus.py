@@ -180,37 +180,29 @@ def _series_counts(text: str) -> str:
 def _serve(options: _Options) -> None:
     from neurontools.commands.publishing import items_of, say_as
     from neurontools.commands.stream import ending
+    from neurontools.exporters.prometheus import up_text
     from neurontools.exporters.prometheus.page import Page
 
     say = say_as(NAME)
-    page = Page(options.most_age_s, _absent)
+    page = Page(options.most_age_s, lambda: up_text(False).encode())
     with ending():
         server = _server(options, page)
         try:
             server.start()
             say(f"serving {server.url}/metrics")
-            _fill(page, items_of(options.source, options.period_s, say), _renderer(options.compat))
+            items = items_of(options.source, options.period_s, say)
+            # The lean page has that family among its own.
+            _fill(page, items, _renderer(options.compat), up_text(True) if options.compat else "")
         finally:
             server.stop()
 
 
-def _fill(page: Page, items: Iterable[Item], render: Render) -> None:
+def _fill(page: Page, items: Iterable[Item], render: Render, ending: str) -> None:
     from neurontools.commands.feed import Lost
 
     for item in items:
         if not isinstance(item, Lost):
-            page.put((render(item) + _UP.format(up=1)).encode())
-
-
-_UP = (
-    "# HELP neuron_source_up Whether the Neuron devices of this host could be read lately.\n"
-    "# TYPE neuron_source_up gauge\n"
-    "neuron_source_up {up}\n"
-)
-
-
-def _absent() -> bytes:
-    return _UP.format(up=0).encode()
+            page.put((render(item) + ending).encode())
 
 
 def _server(options: _Options, page: Page) -> Server:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("neurontools", "device_model", "tests", "benchmarks", "install")
+PACKAGES = ("neurontools", "device_model", "tests", "benchmarks", "dashboards", "install")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -17,6 +17,8 @@ from neurontools.exporters.prometheus.family import (
     View,
 )
 from neurontools.exporters.prometheus.official import OFFICIAL
+from neurontools.exporters.prometheus.text import sample
+from neurontools.hardware.instances import INSTANCES
 from neurontools.metrics import BY_NAME, CATALOGUE, LABELS, Metric, Placed, records
 from neurontools.metrics import metric as catalogue
 from neurontools.metrics.metric import PROCESS
@@ -138,4 +140,28 @@ SOURCE = Family(
     _source,
 )
 
-OWN: tuple[Family, ...] = (SOURCE, *(_family(metric) for metric in CATALOGUE if not why_left_out(metric)))
+UP = Family(
+    "neuron_source_up",
+    GAUGE,
+    "Whether the Neuron devices of this host could be read lately.",
+    (),
+    lambda view: [((), 1.0)],
+)
+
+
+def up_text(up: bool) -> str:
+    """The family that says whether the source can be read, alone: of a page without numbers, or without ours."""
+    return sample(UP, (), float(up))
+
+
+def _expected(view: View) -> Iterator[Point]:
+    instance = INSTANCES.get(view.inventory.instance_type)
+    if instance is not None:
+        yield (), float(instance.devices)
+
+
+EXPECTED = Family(
+    "neuron_node_devices_expected", GAUGE, "Neuron devices that an instance of this type has.", (), _expected
+)
+
+OWN: tuple[Family, ...] = (SOURCE, UP, EXPECTED, *(_family(metric) for metric in CATALOGUE if not why_left_out(metric)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from neurontools.exporters.prometheus.family import COUNTER, INFO, Family, View, escaped, numbers, series
+from neurontools.exporters.prometheus.family import COUNTER, INFO, Family, Labels, View, escaped, numbers, series
 
 
 def render(view: View, families: Iterable[Family]) -> str:
@@ -21,6 +21,12 @@ def render(view: View, families: Iterable[Family]) -> str:
         if samples:
             lines += [*_head(family), *samples]
     return "\n".join([*lines, ""])
+
+
+def sample(family: Family, labels: Labels, value: float) -> str:
+    """A family with one number, in that format."""
+    (name,) = series(family.name, family.kind, family.labels, labels)
+    return "\n".join([*_head(family), f"{name} {value!r}", ""])
 
 
 def openmetrics_head(family: Family) -> str:

@@ -1,0 +1,10 @@
+"""`python -m dashboards`: writes every file that is made from the tables here, below this directory."""
+
+from dashboards.files import HERE, files
+
+if __name__ == "__main__":
+    for name, text in files():
+        path = HERE / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        print(f"dashboards/{name}")

@@ -1,0 +1,31 @@
+"""Which files are made from the tables, and what each holds."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from dashboards import promtool
+from dashboards.rule_files import ALERTS_FILE, RECORDINGS_FILE, alerts_text, recordings_text
+from dashboards.scenes import SCENES
+
+HERE = Path(__file__).resolve().parent
+TESTS = "prometheus/tests"
+
+
+def rule_files() -> Iterator[tuple[str, str]]:
+    """The rules, by their paths below this directory."""
+    yield f"prometheus/{ALERTS_FILE}", alerts_text()
+    yield f"prometheus/{RECORDINGS_FILE}", recordings_text()
+
+
+def rule_tests() -> dict[str, Callable[[], str]]:
+    """What makes each of the rules' tests; that takes a simulation of some minutes to an hour."""
+    of_scenes = {f"{TESTS}/{scene.name}.yml": partial(promtool.scene_text, scene) for scene in SCENES}
+    return {f"{TESTS}/{RECORDINGS_FILE}": promtool.recordings_text, **of_scenes}
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """All of them."""
+    yield from rule_files()
+    for name, make in rule_tests().items():
+        yield name, make()
