@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from install.page import Option, Page
 
-SOURCES = ("sysfs", "model", "aws")
+SOURCES = ("sysfs", "model", "aws", "replay")
 _FILES = ("FILE", "PATH", "ROOT", "DIR", "RULES")
 
 

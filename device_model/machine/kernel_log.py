@@ -1,6 +1,7 @@
 """The lines that the driver writes to the kernel's log about hardware that fails: pure functions from facts to text."""
 
 from device_model.machine.device import Device
+from neurontools.schema.inventory import NO_INSTANCE_ID
 
 ACTION_TERMINATE, ACTION_REPLACE = "TERMINATE_INSTANCE", "REPLACE_INSTANCE"
 """What the driver's line asks for; the second word is assumed, only the first was seen."""
@@ -11,7 +12,7 @@ HBM_UNCORRECTABLE = "HBM_UNCORRECTABLE_ERROR"
 DMA_ERROR = "DMA_ERROR"
 HANG_ON_COLLECTIVES = "HANG_ON_COLLECTIVES"
 
-INSTANCE_ID = "i-00000000000000000"
+INSTANCE_ID = NO_INSTANCE_ID
 HOST_NAME = "simulated"
 
 

@@ -5,9 +5,8 @@ from device_model.machine.driver import Driver
 from device_model.reading.driver import MISSING, UNREADABLE
 from device_model.runtime.runtime import RUNTIME_VERSION
 from neurontools.schema.allocations import Allocation, Allocations, BankMap
-from neurontools.schema.inventory import Holder, Inventory, InventoryDevice
+from neurontools.schema.inventory import NO_INSTANCE_ID, Holder, Inventory, InventoryDevice
 
-SIMULATED_INSTANCE_ID = "i-00000000000000000"
 SIMULATED_PLACE = "simulated"
 
 
@@ -35,7 +34,7 @@ def take_inventory(world: World, scenario: str) -> Inventory:
     )
     return Inventory(
         instance_type=instance.name,
-        instance_id=SIMULATED_INSTANCE_ID,
+        instance_id=NO_INSTANCE_ID,
         chip=node.chip.name,
         neuroncore_version=node.chip.core.version,
         topology=instance.topology,

@@ -42,7 +42,7 @@ def run(name: str, body: Callable[[], None]) -> int:
     except _NobodyReadsError:
         return EXIT_BROKEN_PIPE
     except OutputError as error:
-        _say(f"{name}: {error}")
+        say(f"{name}: {error}")
         return EXIT_FAILURE
 
 
@@ -75,7 +75,7 @@ def _run(name: str, body: Callable[[], None]) -> int:
         if name in _OFFICIAL:
             write(f"{error}\n")
         else:
-            _say(f"{name}: {error}")
+            say(f"{name}: {error}")
         return _usage_code(name)
     except (OutputError, _NobodyReadsError):
         raise
@@ -90,12 +90,12 @@ def _report(name: str, error: Exception) -> int:
     from neurontools.sources.choose import SpecError
 
     if isinstance(error, SpecError | UsageError):
-        _say(f"{name}: {error}")
+        say(f"{name}: {error}")
         return _usage_code(name)
     if isinstance(error, SourceError):
-        _say(_fatal(error.reason) if name in _OFFICIAL else f"{name}: {error.reason}")
+        say(_fatal(error.reason) if name in _OFFICIAL else f"{name}: {error.reason}")
         if error.hint:
-            _say(f"{name}: {error.hint}")
+            say(f"{name}: {error.hint}")
         return EXIT_FAILURE
     raise error
 
@@ -104,7 +104,7 @@ def _usage_code(name: str) -> int:
     return EXIT_FAILURE if name in _OFFICIAL else EXIT_USAGE
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     """Writes a line to stderr; where nobody can read it, the exit code has to do."""
     if sys.stderr is None:
         return

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
-from neurontools.commands.source_flags import SOURCE_FLAGS, source_environment
+from neurontools.commands.source_flags import SOURCE_FLAGS, open_source
 from neurontools.schema.inventory import Holder, Inventory
-from neurontools.sources.choose import NO_DEVICES, choose
+from neurontools.sources.choose import NO_DEVICES
 from neurontools.views.ls import values
 
 NAME = "neuron-ls"
@@ -58,7 +58,7 @@ def _run(arguments: Sequence[str]) -> None:
 
 
 def _inventory(given: Mapping[str, str]) -> Inventory:
-    source = choose(given.get("source"), source_environment(given), place=False)
+    source = open_source(NAME, given, place=False)
     try:
         inventory = source.inventory()
     finally:

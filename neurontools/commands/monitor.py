@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, FlagError, parse, usage
-from neurontools.commands.source_flags import SOURCE_FLAGS, source_environment
-from neurontools.sources.choose import SpecError, choose
+from neurontools.commands.source_flags import SOURCE_FLAGS, open_source
+from neurontools.sources.choose import SpecError
 
 if TYPE_CHECKING:
     from neurontools.commands.monitor_plan import Plan
@@ -91,7 +91,7 @@ def _options(given: Mapping[str, str]) -> _Options:
     verbose = _number(given, "verbose", 0, len(_LEVELS) - 1) or 0
     plan = _plan(given.get("config-file"))
     return _Options(
-        source=choose(given.get("source"), source_environment(given)),
+        source=open_source(NAME, given),
         plan=plan._replace(extended=plan.extended or "extended" in given),
         documents=1 if "once" in given else documents,
         verbose=verbose,

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 from neurontools.commands import errors
 from neurontools.commands.feed import Item, Lost, piped, sampled
+from neurontools.schema.inventory import RECORDING
 from neurontools.schema.snapshot import Origin
+from neurontools.schema.source import Replaying
 from neurontools.sources.choose import choose
 from neurontools.units import NS_PER_S, parse_duration_ns
 
@@ -67,6 +69,8 @@ def _items(spec: str | None, every_s: float, say: Say) -> Iterator[Item]:
         yield from piped(sys.stdin.fileno(), every_s, say)
         return
     source = choose(spec, os.environ)
+    if isinstance(source, Replaying):
+        say(f"note: {source.about}")
     try:
         yield from sampled(source, every_s)
     finally:
@@ -75,7 +79,7 @@ def _items(spec: str | None, every_s: float, say: Say) -> Iterator[Item]:
 
 def made_up(origin: Origin | None) -> bool:
     """Whether numbers of this origin could be taken for a real host's, and are not."""
-    return origin is not None and (origin.simulated or origin.kind == "recording")
+    return origin is not None and (origin.simulated or origin.kind == RECORDING)
 
 
 def is_loopback(url: str | None) -> bool:

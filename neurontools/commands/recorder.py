@@ -39,7 +39,7 @@ class _Verb(NamedTuple):
 _VERBS = {
     "dump": _Verb(
         "neurontools.commands.recorder_dump:dump",
-        "FILE",
+        "PATH",
         "Prints what the host did from each reading to the next: a line of JSON each, or another format.",
         _DUMP,
         (

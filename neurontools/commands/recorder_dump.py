@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from neurontools.commands import errors
-from neurontools.commands.recorded import instant, opened, span_of
-from neurontools.recording import Recording, replayed
+from neurontools.commands.recorded import instant, opened_series
+from neurontools.recording import Series, replayed
 from neurontools.schema.document import encode
 from neurontools.schema.interval import Interval, NoInterval, between
 from neurontools.schema.inventory import Inventory
@@ -33,14 +33,14 @@ class _Done(NamedTuple):
 
 
 def dump(given: Mapping[str, str], operands: list[str]) -> None:
-    """Writes the intervals between the readings of a file that end in a span of time."""
+    """Writes the intervals between the readings of a file or directory that end in a span of time."""
     form = given.get("format", "json")
     if form not in _FORMATS:
         raise errors.UsageError(f"--format takes {', '.join(_FORMATS)}, not {form!r:.40}")
     if "match" in given and form != "openmetrics":
         raise errors.UsageError("--match goes with --format openmetrics")
-    with opened(_NAME, operands[0]) as recording:
-        span = span_of(recording)
+    with opened_series(_NAME, operands[0]) as recording:
+        span = recording.span
         first_ns, last_ns = (
             instant(option, given[option], span) if option in given else edge
             for option, edge in zip(("from", "to"), span, strict=True)
@@ -60,7 +60,7 @@ def _rejoined(first: _Done, others: Iterator[_Done]) -> Iterator[_Done]:
     yield from others
 
 
-def _intervals(recording: Recording, first_ns: int, last_ns: int) -> Iterator[_Done]:
+def _intervals(recording: Series, first_ns: int, last_ns: int) -> Iterator[_Done]:
     """The intervals that end in a span; the first begins with the last reading before it."""
     before = recording.at(first_ns - 1)
     previous = None if before is None else replayed(before)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from msgspec.json import encode
 
 from neurontools.commands import errors
-from neurontools.commands.recorded import files_of, opened
+from neurontools.commands.recorded import opened, recordings_at
 from neurontools.recording import Recording
 from neurontools.units import format_bytes, format_duration_ns, format_time_ns
 
@@ -55,7 +55,7 @@ class Facts(NamedTuple):
 def show_list(given: Mapping[str, str], operands: list[str]) -> None:
     """A line for each recording."""
     all_facts = []
-    for path in (file for operand in operands for file in files_of(operand)):
+    for path in (file for operand in operands for file in recordings_at(operand)):
         with opened(_NAME, path) as recording:
             all_facts.append(_facts(path, recording))
     if "json" in given:

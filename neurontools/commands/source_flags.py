@@ -4,12 +4,13 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from neurontools.commands import errors
 from neurontools.commands.errors import UsageError
 from neurontools.commands.flags import Flag
-from neurontools.sources.choose import READABLE, VARIABLE
+from neurontools.sources.choose import READABLE, VARIABLE, choose
 
 if TYPE_CHECKING:
-    pass
+    from neurontools.schema.source import Source
 
 # Set for the source as the environment could have it; neuron-ls does not load what reads it unless a host is read.
 _SWITCHES = {"all-devices": "NEURONTOOLS_ALL_DEVICES", "no-imds": "NEURONTOOLS_NO_IMDS"}
@@ -31,3 +32,18 @@ def source_environment(given: Mapping[str, str]) -> dict[str, str]:
         raise UsageError(f"--lnc takes {', '.join(_CORE_SIZES[:-1])} or {_CORE_SIZES[-1]}, not {lnc!r}")
     said = {variable: "1" for flag, variable in _SWITCHES.items() if flag in given}
     return {**os.environ, **said, **({} if lnc is None else {_LNC: lnc})}
+
+
+def open_source(name: str, given: Mapping[str, str], place: bool = True) -> "Source":
+    """The source that the options of the tool `name` lead to, see `choose`; of a replay it is said on stderr."""
+    source = choose(given.get("source"), source_environment(given), place=place)
+    say_replay(name, source)
+    return source
+
+
+def say_replay(name: str, source: "Source") -> None:
+    """A line on stderr where the readings are not of now: formats that are AWS's to the byte have no room for it."""
+    # By its attribute: neuron-ls does not load what defines the protocol.
+    about = getattr(source, "about", None)
+    if about is not None:
+        errors.say(f"{name}: note: {about}")

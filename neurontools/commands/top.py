@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
-from neurontools.commands.source_flags import SOURCE_FLAGS, source_environment
+from neurontools.commands.source_flags import SOURCE_FLAGS, open_source
 from neurontools.commands.version import version
-from neurontools.sources.choose import NO_DEVICES, choose
+from neurontools.sources.choose import NO_DEVICES
 
 if TYPE_CHECKING:
     from neurontools.views.top.reader import Reader, Reading
@@ -77,7 +77,7 @@ def _refresh_s(text: str) -> float:
 def _print_once(given: Mapping[str, str]) -> None:
     from neurontools.views.top.reader import Reader
 
-    source = choose(given.get("source"), source_environment(given))
+    source = open_source(NAME, given)
     try:
         reader = Reader(source)
         reading = _first(reader)
@@ -107,7 +107,7 @@ def _watch(given: Mapping[str, str], refresh_s: float) -> None:
     from neurontools.units import NS_PER_S
     from neurontools.views.top.reader import Reader
 
-    source = choose(given.get("source"), source_environment(given))
+    source = open_source(NAME, given)
     try:
         pace(source, round(refresh_s * NS_PER_S))
         reader = Reader(source)

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 from neurontools.recording.blocks import FRAMES, Block, Bytes, Damage, find_blocks, why_not
 from neurontools.recording.frames import Frame
-from neurontools.recording.reading import About, BlockReading, UnreadableError
+from neurontools.recording.reading import About, BlockReading, Told, UnreadableError
+from neurontools.recording.records import HEAD_BYTES, head_of
+from neurontools.schema.allocations import Allocations
+from neurontools.schema.events import Event
 
 _EVER = (-(1 << 63), (1 << 63) - 1)
 
@@ -64,11 +67,39 @@ class Recording:
 
     def at(self, time_ns: int) -> Frame | None:
         """The last frame that is not after an instant; None where there is none."""
-        for block in reversed([block for block in self.blocks if block.frames and block.first_ns <= time_ns]):
+        for block in self.blocks_before(time_ns):
             frame = self._last_of(block, time_ns)
             if frame is not None:
                 return frame
         return None
+
+    def blocks_before(self, time_ns: int) -> list[Block]:
+        """The blocks with a frame that is not after an instant, the last one first."""
+        return [block for block in reversed(self.blocks) if block.frames and block.first_ns <= time_ns]
+
+    def before(self, time_ns: int) -> int | None:
+        """The instant of the last frame before one, whether or not that can be read."""
+        blocks = self.blocks_before(time_ns - 1)
+        return max((at_ns for block in blocks[:1] for at_ns in self._instants(block) if at_ns < time_ns), default=None)
+
+    def after(self, time_ns: int) -> int | None:
+        """The instant of the first frame after one, whether or not that can be read."""
+        block = next((block for block in self.blocks if block.frames and block.last_ns > time_ns), None)
+        instants = () if block is None else self._instants(block)
+        return min((at_ns for at_ns in instants if at_ns > time_ns), default=None)
+
+    def told(self, block: Block, to_ns: int) -> Told:
+        """What a block holds beside its readings up to an instant, as far as it can be read."""
+        reading = BlockReading(self._data, block)
+        events: list[Event] = []
+        allocations: list[Allocations] = []
+        try:
+            while reading.advance(to_ns):
+                events += reading.events.events
+                allocations += reading.allocations
+        except UnreadableError as why:
+            self._note(reading, why)
+        return Told(tuple(events), tuple(allocations))
 
     def verify(self) -> None:
         """Reads all there is and notes what is damaged, without taking any of it apart."""
@@ -91,6 +122,13 @@ class Recording:
         except UnreadableError as why:
             self._note(reading, why)
             return None
+
+    def _instants(self, block: Block) -> Iterator[int]:
+        at = block.offset
+        while (head := head_of(self._data.at(at, HEAD_BYTES))) is not None and at < block.stop:
+            if head.kind in FRAMES:
+                yield head.time_ns
+            at += head.record_bytes
 
     def _frames_of(self, block: Block, first: int, last: int) -> Iterator[Frame]:
         reading = BlockReading(self._data, block)

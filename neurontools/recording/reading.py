@@ -9,10 +9,11 @@ from zstandard import ZstdDecompressor, ZstdError
 
 from neurontools.recording.blocks import FRAMES, Block, Bytes, why_not
 from neurontools.recording.deltas import Decoder, DeltaError
-from neurontools.recording.frames import Frame
-from neurontools.recording.records import BEGIN, END, EVENTS, KEYFRAME, VERSION, Head
+from neurontools.recording.frames import BankMaps, Frame
+from neurontools.recording.records import BEGIN, END, EVENTS, KEYFRAME, MAPS, VERSION, Head
+from neurontools.schema.allocations import Allocations
 from neurontools.schema.document import Document, SchemaError, decode
-from neurontools.schema.events import Events
+from neurontools.schema.events import Event, Events
 from neurontools.schema.inventory import Inventory, InventoryError, from_document
 from neurontools.schema.snapshot import Snapshot
 
@@ -37,6 +38,13 @@ class About(NamedTuple):
     command_lines: bool
 
 
+class Told(NamedTuple):
+    """What stands in a block beside its readings."""
+
+    events: tuple[Event, ...]
+    allocations: tuple[Allocations, ...]
+
+
 class _About(Document, frozen=True, kw_only=True):
     inventory: msgspec.Raw
     command_lines: bool = False
@@ -56,7 +64,10 @@ class _Packed:
 
 
 class BlockReading:
-    """A place in a block. `frames` counts those passed, `time_ns` is the last one's instant."""
+    """A place in a block. `frames` counts those passed, `time_ns` is the last one's instant.
+
+    `events` and `allocations` are what stands before that frame.
+    """
 
     def __init__(self, data: Bytes, block: Block) -> None:
         self.block = block
@@ -69,7 +80,8 @@ class BlockReading:
         self._stream = unpacker.stream_reader(cast(IO[bytes], self._packed))
         self._about: About | None = None
         self._decoder: Decoder | None = None
-        self._events = Events()
+        self.events = Events()
+        self.allocations: tuple[Allocations, ...] = ()
 
     def begin(self) -> About:
         """Reads the block's first record, once. Raises UnreadableError."""
@@ -88,7 +100,7 @@ class BlockReading:
     def advance(self, last_ns: int) -> bool:
         """Passes the next frame, unless it is later than `last_ns` or there is none. Raises UnreadableError."""
         self.begin()
-        events = Events()
+        events, maps = Events(), BankMaps()
         while self._next_at < self.block.stop:
             at = self._next_at
             head, packed = self._record()
@@ -100,10 +112,12 @@ class BlockReading:
             document = self._unpacked(head, packed)
             if head.kind in FRAMES:
                 self._take(head, document)
-                self._events = events
+                self.events, self.allocations = events, maps.devices
                 return True
             if head.kind == EVENTS:
                 events = self._decoded(Events, document)
+            elif head.kind == MAPS:
+                maps = self._decoded(BankMaps, document)
         return False
 
     def frame(self) -> Frame:
@@ -111,7 +125,7 @@ class BlockReading:
         assert self._decoder is not None
         try:
             text = self._decoder.text()
-            return Frame(self._decoded(Snapshot, text), self.begin().inventory, self._events)
+            return Frame(self._decoded(Snapshot, text), self.begin().inventory, self.events, self.allocations)
         except DeltaError as error:
             raise self._unreadable(str(error)) from None
         except UnreadableError:

@@ -9,8 +9,8 @@ from zlib import crc32
 VERSION = 1
 """The version that is written. Every version up to it is read."""
 
-BEGIN, KEYFRAME, DELTA, EVENTS, END = b"B", b"K", b"D", b"V", b"E"
-KINDS = (BEGIN, KEYFRAME, DELTA, EVENTS, END)
+BEGIN, KEYFRAME, DELTA, EVENTS, MAPS, END = b"B", b"K", b"D", b"V", b"M", b"E"
+KINDS = (BEGIN, KEYFRAME, DELTA, EVENTS, MAPS, END)
 """What this release writes; a reader passes over records of other kinds."""
 
 MARK = b"\xc5N"

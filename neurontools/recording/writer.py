@@ -12,8 +12,8 @@ import msgspec
 from zstandard import COMPRESSOBJ_FLUSH_BLOCK, ZstdCompressor
 
 from neurontools.recording.deltas import Encoder
-from neurontools.recording.frames import Frame, without_arguments
-from neurontools.recording.records import BEGIN, DELTA, EVENTS, KEYFRAME, Summary, end_record, record
+from neurontools.recording.frames import BankMaps, Frame, without_arguments
+from neurontools.recording.records import BEGIN, DELTA, EVENTS, KEYFRAME, MAPS, Summary, end_record, record
 from neurontools.schema.document import encode
 from neurontools.schema.inventory import Inventory, to_document
 
@@ -108,14 +108,16 @@ class Writer:
         return self._block.record(BEGIN, msgspec.json.encode(about), frame.time_ns)
 
     def _frame(self, block: _Block, frame: Frame) -> bytes:
-        events = b""
+        beside = b""
         if frame.events.events or frame.events.lost:
-            events = block.record(EVENTS, encode(frame.events), frame.time_ns)
+            beside = block.record(EVENTS, encode(frame.events), frame.time_ns)
+        if frame.allocations:
+            beside += block.record(MAPS, encode(BankMaps(devices=frame.allocations)), frame.time_ns)
         text = encode(frame.snapshot)
         delta = self._encoder.delta(text)
         if delta is None:
-            return events + block.record(KEYFRAME, text, frame.time_ns)
-        return events + block.record(DELTA, delta, frame.time_ns)
+            return beside + block.record(KEYFRAME, text, frame.time_ns)
+        return beside + block.record(DELTA, delta, frame.time_ns)
 
     def _put(self, data: bytes) -> None:
         left = memoryview(data)

@@ -34,7 +34,7 @@ from neurontools.schema.interval_records import (
     Percentiles,
     ProcessInterval,
 )
-from neurontools.schema.inventory import Inventory, InventoryDevice
+from neurontools.schema.inventory import RECORDING, REPLAY, REPLAY_MARK, Inventory, InventoryDevice
 from neurontools.schema.snapshot import Gap, Head, Origin
 
 _NS_PER_S = 1_000_000_000
@@ -114,7 +114,7 @@ def inventory_of(report: Report) -> Inventory:
         topology=instance.topology if instance else "none",
         logical_neuroncore_config=lnc,
         devices=tuple(device._replace(device=i) for i in range(hardware.neuron_device_count)),
-        origin="aws",
+        origin=_origin(info),
         lnc_assumed=hardware.logical_neuroncore_config is UNSET,
         simulated=simulated,
         scenario=_scenario(info),
@@ -131,18 +131,23 @@ def _head(info: form.InstanceInfo, hardware: form.HardwareInfo, time_ns: int) ->
     return Head(
         time_ns=time_ns,
         boot_id="",
-        origin=Origin(kind="aws", detail=_FROM, simulated=_is_simulated(info), scenario=_scenario(info)),
+        origin=Origin(kind=_origin(info), detail=_FROM, simulated=_is_simulated(info), scenario=_scenario(info)),
         logical_neuroncore_config=_given(hardware.logical_neuroncore_config, 1),
         lnc_assumed=hardware.logical_neuroncore_config is UNSET,
     )
 
 
 def _is_simulated(info: form.InstanceInfo) -> bool:
-    return info.instance_name.startswith(NAME_MARK) or info.instance_region == SIMULATED
+    return _scenario(info) is not None or info.instance_region == SIMULATED
 
 
 def _scenario(info: form.InstanceInfo) -> str | None:
-    return info.instance_name.removeprefix(NAME_MARK) if info.instance_name.startswith(NAME_MARK) else None
+    name = info.instance_name.removeprefix(REPLAY_MARK)
+    return name.removeprefix(NAME_MARK) if name.startswith(NAME_MARK) else None
+
+
+def _origin(info: form.InstanceInfo) -> str:
+    return RECORDING if info.instance_name.startswith(REPLAY_MARK) or info.instance_region == REPLAY else "aws"
 
 
 def chip_in(info: form.InstanceInfo, hardware: form.HardwareInfo) -> Chip | None:

@@ -8,6 +8,17 @@ from typing import Any, NamedTuple
 
 INVENTORY_VERSION = 1
 
+NO_INSTANCE_ID = "i-00000000000000000"
+"""The instance id of what is no real host, or not one of now."""
+
+RECORDING = "recording"
+"""The kind of origin of what is read from a recording."""
+
+REPLAY = "replay"
+"""What stands for region and zone of a real host that is replayed."""
+REPLAY_MARK = f"{REPLAY}:"
+"""How an instance name begins whose readings are not of now."""
+
 
 class Holder(NamedTuple):
     """A process that has a device open; `neuron_runtime_version` is None for a tool without a runtime."""

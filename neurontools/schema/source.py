@@ -76,3 +76,70 @@ def pace(source: Source, period_ns: int) -> None:
     """Tells a source how often it will be read; one that can be read at any time does not mind."""
     if isinstance(source, Pacing):
         source.pace(period_ns)
+
+
+@runtime_checkable
+class Playback(Protocol):
+    """Where a replay is: an instant that moves by itself unless it is paused, and can be moved. Times are in ns.
+
+    After a jump, which `jumps` counts, nothing should be compared with a reading from before it. Threads may share it.
+    """
+
+    jumps: int
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """The first and the last instant."""
+        ...
+
+    @property
+    def position_ns(self) -> int:
+        """The instant that is played now."""
+        ...
+
+    @property
+    def paused(self) -> bool:
+        """Whether it stands still."""
+        ...
+
+    @property
+    def speed(self) -> float:
+        """How many seconds of the host pass in one."""
+        ...
+
+    def seek(self, to_ns: int) -> None:
+        """Goes to an instant, or to the end that is nearest."""
+        ...
+
+    def step(self, count: int) -> None:
+        """Goes so many readings on, or back where negative, and pauses."""
+        ...
+
+    def pause(self) -> None:
+        """Stands still."""
+        ...
+
+    def resume(self) -> None:
+        """Plays on."""
+        ...
+
+    def set_speed(self, speed: float) -> None:
+        """Plays that much faster than the host was, from 0.25 to 16; another value counts as the nearer of these."""
+        ...
+
+
+@runtime_checkable
+class Replaying(Protocol):
+    """What a source can do besides, where its readings were recorded: be moved in time."""
+
+    playback: Playback
+
+    @property
+    def about(self) -> str:
+        """What is replayed, in a few words."""
+        ...
+
+
+def playback(source: Source) -> Playback | None:
+    """What moves a replay; None for a source whose readings are of now."""
+    return source.playback if isinstance(source, Replaying) else None

@@ -99,10 +99,22 @@ def _aws(rest: str, environ: Mapping[str, str], root: str, place: bool) -> "Sour
         raise SpecError(f"cannot read the command in aws:{rest}: {error}") from None
 
 
+def _replay(rest: str, environ: Mapping[str, str], root: str, place: bool) -> "Source":
+    from neurontools.sources.replay import open_replay
+
+    if not rest:
+        raise SpecError("replay: takes the path of a recording, or of a directory of them: replay:PATH[@TIME]")
+    try:
+        return open_replay(rest)
+    except ValueError as error:
+        raise SpecError(f"cannot read the source 'replay:{rest}': {error}") from None
+
+
 _KINDS: dict[str, Callable[[str, Mapping[str, str], str, bool], "Source"]] = {
     "sysfs": _sysfs,
     "model": _model,
     "aws": _aws,
+    "replay": _replay,
 }
-READABLE = "sysfs[:ROOT], model[:SOCKET] or aws[:COMMAND|-]"
+READABLE = "sysfs[:ROOT], model[:SOCKET], aws[:COMMAND|-] or replay:PATH[@TIME]"
 """What --source takes, in words."""

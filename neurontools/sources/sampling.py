@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from neurontools.schema.interval import Interval, NoInterval, between
-from neurontools.schema.snapshot import Snapshot
+from neurontools.schema.snapshot import Head, Snapshot
 from neurontools.schema.source import Source
 from neurontools.units import NS_PER_S
 
@@ -18,8 +18,8 @@ class Sampler:
 
     Each reader, whatever key it uses, gets the interval since it last asked; the first time since the source's past.
     Readers that ask at the same instants share one computation. `keep` may drop parts of a reading that no reader
-    looks at. Nothing is ever computed across a restart of the node, and a loss of the source only makes the next
-    interval longer.
+    looks at. Nothing is ever computed across a restart of the node or back in time, and a loss of the source only makes
+    the next interval longer.
     """
 
     def __init__(self, source: Source, keep: Callable[[Snapshot], Snapshot] | None = None) -> None:
@@ -33,7 +33,7 @@ class Sampler:
     def take(self) -> Snapshot:
         """Reads the source; intervals end at this reading until the next. Raises SourceError, and forgets nothing."""
         snapshot = self._source.snapshot()
-        if self._current is None or snapshot.head.boot_id != self._current.head.boot_id:
+        if self._current is None or _begins_anew(self._current.head, snapshot.head):
             past = self._read_past()
             self._marks.clear()
             # Without a past this very reading is what the first intervals are counted from.
@@ -65,6 +65,11 @@ class Sampler:
 
     def _kept(self, snapshot: Snapshot) -> Snapshot:
         return snapshot if self._keep is None else self._keep(snapshot)
+
+
+def _begins_anew(before: Head, now: Head) -> bool:
+    """Whether nothing counted before goes on: after a boot, and where a replay was set back."""
+    return now.boot_id != before.boot_id or now.time_ns < before.time_ns
 
 
 def _between(previous: Snapshot, current: Snapshot) -> Interval | NoInterval:

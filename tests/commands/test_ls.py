@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from neurontools.commands import ls
+from neurontools.commands import ls, source_flags
 from neurontools.hardware.instances import INSTANCES
 from neurontools.schema.inventory import to_document
 from neurontools.sources.choose import READABLE, choose
@@ -107,7 +107,9 @@ def fatal(result: subprocess.CompletedProcess[bytes]) -> tuple[str, list[str]]:
 
 
 def test_no_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(ls, "choose", lambda spec, environ, place: choose(spec, environ, str(tmp_path), place))
+    monkeypatch.setattr(
+        source_flags, "choose", lambda spec, environ, place: choose(spec, environ, str(tmp_path), place)
+    )
     code = ls.main(["-j"])
     out, err = capfd.readouterr()
     reason, hints = fatal(subprocess.CompletedProcess([], code, out.encode(), err.encode()))

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import pytest
 
-from neurontools.commands import monitor
+from neurontools.commands import monitor, source_flags
 from neurontools.exporters.report import GROUPS, decode, encode
 from neurontools.sources.choose import choose
 from tests.commands.host import PAST_S, TickingHost
@@ -243,7 +243,7 @@ def test_a_usage_error_is_one_line_on_stderr(words: list[str], said: str, capfd:
 
 
 def test_no_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(monitor, "choose", lambda spec, environ: choose(spec, environ, str(tmp_path)))
+    monkeypatch.setattr(source_flags, "choose", lambda spec, environ, place: choose(spec, environ, str(tmp_path)))
     assert monitor.main([]) == 1
     out, err = capfd.readouterr()
     fatal, *hints = err.splitlines()

@@ -5,6 +5,7 @@ import os
 import re
 from itertools import pairwise
 from pathlib import Path
+from shutil import copy
 
 import msgspec
 import pytest
@@ -58,7 +59,9 @@ def test_help_of_every_verb(capsys: Output, golden: Golden) -> None:
 
 
 def test_list(capsys: Output, golden: Golden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(DATA)
+    copy(SAMPLE, tmp_path)
+    (tmp_path / "notes.txt").touch()
+    monkeypatch.chdir(tmp_path)
     golden("neuron-recorder/list.txt", printed(capsys, "list", "version-1.nrec"))
     assert printed(capsys, "list", ".") == printed(capsys, "list", "./version-1.nrec")
     twice = printed(capsys, "list", "version-1.nrec", "version-1.nrec", "--json").splitlines()

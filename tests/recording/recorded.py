@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from device_model.simulation import NS, Simulation
 from neurontools.recording import Frame, Recording, Writer, create
+from neurontools.schema.allocations import Allocation, Allocations, BankMap
 from neurontools.schema.events import KINDS, Event, Events
 from neurontools.schema.inventory import Holder, Inventory, InventoryDevice
 from neurontools.schema.snapshot import Snapshot
@@ -15,6 +16,20 @@ from tests.device_model.hosts import host, server
 from tests.schema.strategies import SEEDS, later, snapshots
 
 TEXTS = st.sampled_from(["", "a", "python serve.py --key secret", "exit status 0", "nd0: 007 of 12.50 µs", "x: y: z"])
+
+
+MAP = Allocations(
+    device=1,
+    time_ns=7,
+    banks=(
+        BankMap(
+            index=0,
+            total_bytes=16 << 30,
+            reserved_bytes=1 << 20,
+            allocations=(Allocation(1 << 20, 512, 500, 4096, 0, "tensors", "m", "x: y"),),
+        ),
+    ),
+)
 
 
 def frame_of(model: Simulation, since: int = 0) -> Frame:
@@ -118,4 +133,8 @@ def frame_series(draw: st.DrawFn) -> Sequence[Frame]:
             taken.append(draw(snapshots()))
         else:
             taken.append(later(taken[-1], seed) if follows == "same" else taken[-1])
-    return [Frame(snapshot, inventory(draw(st.integers(0, 2)), draw(TEXTS)), draw(events())) for snapshot in taken]
+    maps = st.sampled_from([(), (), (MAP,), (MAP, MAP)])
+    return [
+        Frame(snapshot, inventory(draw(st.integers(0, 2)), draw(TEXTS)), draw(events()), draw(maps))
+        for snapshot in taken
+    ]

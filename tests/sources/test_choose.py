@@ -56,7 +56,7 @@ def test_the_option_goes_before_the_environment() -> None:
     assert reached_path(None, environ) == "/nowhere/environ"
 
 
-@pytest.mark.parametrize("spec", ["sysf", "replay:x@5", "Model", "modelx", "", ":", "model.sock", "Aws", "sysfs "])
+@pytest.mark.parametrize("spec", ["sysf", "replays:x@5", "Model", "modelx", "", ":", "model.sock", "Aws", "sysfs "])
 def test_a_source_that_cannot_be_read(spec: str) -> None:
     with pytest.raises(SpecError) as caught:
         choose(spec, {})

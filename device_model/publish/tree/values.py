@@ -4,7 +4,6 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from device_model.reading.inventory import SIMULATED_INSTANCE_ID
 from neurontools.hardware.driver import (
     PCI_VENDOR_ID,
     POWER_NO_DATA,
@@ -16,6 +15,7 @@ from neurontools.hardware.driver import (
 )
 from neurontools.hardware.instances import Instance, chip_of
 from neurontools.hardware.topology import adjacency
+from neurontools.schema.inventory import NO_INSTANCE_ID
 from neurontools.schema.snapshot import Power
 
 MAJOR = 241
@@ -144,6 +144,6 @@ _FIXED: dict[str, dict[str, Callable[[Instance, int], Any]]] = {
     },
     "dmi": {
         "product_name": lambda instance, _: instance.name,
-        "board_asset_tag": _of(SIMULATED_INSTANCE_ID),
+        "board_asset_tag": _of(NO_INSTANCE_ID),
     },
 }

@@ -33,7 +33,6 @@ from neurontools.sources.aws.gaps import gaps_of
 from neurontools.sources.aws.runtime import RuntimeTotals
 from neurontools.sources.aws.totals import HostTotals, Totals, shares
 
-KIND = "aws"
 NOT_KNOWN = "N/A"
 """The version of a runtime that is there: it must not pass for a process without one."""
 
@@ -41,7 +40,7 @@ NOT_KNOWN = "N/A"
 def snapshot_of(totals: Totals, time_ns: int, boot_id: str, detail: str, notes: Mapping[str, Gap]) -> Snapshot:
     """The totals at one instant; `notes` are gaps that have to do with the stream, not with a line."""
     inventory = inventory_of(Report(totals.instance, totals.hardware))
-    origin = Origin(kind=KIND, detail=detail, simulated=inventory.simulated, scenario=inventory.scenario)
+    origin = Origin(kind=inventory.origin, detail=detail, simulated=inventory.simulated, scenario=inventory.scenario)
     cores = _Cores(totals)
     return Snapshot(
         head=Head(

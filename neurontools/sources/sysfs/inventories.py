@@ -8,7 +8,7 @@ from neurontools.hardware.chips import CORES
 from neurontools.hardware.driver import CORE_DIRECTORY_PREFIX
 from neurontools.hardware.instances import INSTANCES
 from neurontools.hardware.topology import Adjacency, adjacency
-from neurontools.schema.inventory import Holder, Inventory, InventoryDevice
+from neurontools.schema.inventory import NO_INSTANCE_ID, Holder, Inventory, InventoryDevice
 from neurontools.sources.sysfs.files import Root
 from neurontools.sources.sysfs.layout import DeviceLayout, Layout, instance_id, look
 from neurontools.sources.sysfs.marker import Marker, read_marker
@@ -20,7 +20,6 @@ from neurontools.sources.sysfs.people import People
 from neurontools.sources.sysfs.reasons import Reasons, unreadable
 from neurontools.sources.sysfs.watch import Held, Watch
 
-_SIMULATED_INSTANCE_ID = "i-00000000000000000"
 _SIMULATED = "simulated"
 _CONNECTED = "connected_devices"
 
@@ -126,7 +125,7 @@ class Inventories:
         known = Metadata(instance_id=instance_id(self._root), instance_type=layout.instance_type)
         if marker is not None:
             return known._replace(
-                instance_id=known.instance_id or _SIMULATED_INSTANCE_ID,
+                instance_id=known.instance_id or NO_INSTANCE_ID,
                 name=f"{_SIMULATED}:{marker.scenario or ''}",
                 region=_SIMULATED,
                 availability_zone=_SIMULATED,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from neurontools.schema.document import Document, narrowed
 from neurontools.schema.interval import Interval, NoInterval, between
 from neurontools.schema.inventory import Inventory
-from neurontools.schema.snapshot import Core, Device, Process, Snapshot, Workload
+from neurontools.schema.snapshot import Core, Device, Head, Process, Snapshot, Workload
 from neurontools.schema.source import Source, SourceError, narrow
 
 _LEAST_PERIOD_NS = 1_000_000_000
@@ -46,7 +46,7 @@ class Reader:
     def _read(self) -> Reading:
         current = lean(self._source.snapshot())
         previous = self._previous
-        if previous is None or previous.head.boot_id != current.head.boot_id:
+        if previous is None or _begins_anew(previous.head, current.head):
             self._inventory = None
             previous = self._past()
         if self._inventory is None:
@@ -64,6 +64,11 @@ class Reader:
         """The newest kept snapshot that makes a period long enough to mean something, else any older one."""
         past = self._source.past(_LEAST_PERIOD_NS) or self._source.past(1)
         return lean(past) if past is not None else None
+
+
+def _begins_anew(before: Head, now: Head) -> bool:
+    """Whether nothing counted before goes on: after a boot, and where a replay was set back."""
+    return now.boot_id != before.boot_id or now.time_ns < before.time_ns
 
 
 @cache

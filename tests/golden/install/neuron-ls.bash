@@ -1,7 +1,7 @@
 _neuron_ls() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     case "$before" in
-        --source) COMPREPLY=($(compgen -W "sysfs model aws" -- "$word")); return ;;
+        --source) COMPREPLY=($(compgen -W "sysfs model aws replay" -- "$word")); return ;;
         --lnc) return ;;
     esac
     COMPREPLY=($(compgen -W "-w --wide -a --show-all-procs -t --topology -j --json-output --json --source --all-devices --lnc --no-imds --version -h --help" -- "$word"))
