@@ -108,7 +108,7 @@ build/clients/%/.installed: tests/clients/%.txt | $(BIN)/python
 	@echo 'installing $* in build/clients: up to a minute, once' >&2
 	@rm -rf $(@D)
 	@$(BIN)/python -m venv $(@D)
-	@$(@D)/bin/python -m pip -qq --disable-pip-version-check --no-input install --no-compile -r $<
+	@$(@D)/bin/python -m pip -qq --disable-pip-version-check --no-input install --no-compile --no-deps -r $<
 	@touch $@
 
 # The benchmarks see only themselves beside the wheel: started in the repository they would import the sources instead.

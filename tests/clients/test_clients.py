@@ -89,6 +89,42 @@ def test_wandb_notes_what_the_process_beside_it_uses(tag: str) -> None:
     check_memory(sample, process)
 
 
+def test_scalene_sees_the_load_of_every_process() -> None:
+    model = Simulation(load("two-tenants"))
+    model.advance(model.now_ns + 120 * NS)
+    past, now = model.past(NS), model.snapshot()
+    assert past is not None
+    period = between(past, now)
+    busy = [core.utilization_percent for core in period.cores if core.utilization_percent]
+    held = sum(
+        size for process in now.processes or () for each in (process.memory or {}).values() for size in each.values()
+    )
+    host = ("--scenario", "two-tenants", "--stepped")
+    found = report("scalene", "scalene_stats.py", host=host, before=f"{MODEL} advance 2m")
+    assert (found["device"], found["cores"]) == ("Neuron", len(busy))
+    assert found["utilization"] == pytest.approx(sum(busy) / len(busy) / 100, rel=1e-9)
+    assert found["memory_mib"] == held / 2**20
+    assert 0 < found["vcpu_percent"] < 100
+
+
+@mountable
+def test_optimum_neuron_reads_the_memory_of_every_core() -> None:
+    model = Simulation(load("two-tenants"))
+    model.advance(model.now_ns + 120 * NS)
+    host = ("--scenario", "two-tenants", "--stepped")
+    found = report("optimum-neuron", "optimum_memory.py", host=host, before=f"{MODEL} advance 2m")
+    devices = model.snapshot().devices
+    assert sorted(found) == sorted(f"neuron{device.index}" for device in devices)
+    for device in devices:
+        cores = found[f"neuron{device.index}"]
+        assert len(cores) == len(device.cores)
+        for number, core in enumerate(device.cores):
+            counted = {name: memory.total for name, memory in (core.memory or {}).items()}
+            assert {name: size for name, size in cores[f"neuron_core{number}"].items() if size} == {
+                name: size for name, size in counted.items() if size
+            }
+
+
 def check_memory(sample: dict[str, float], process: Process) -> None:
     """The bytes by category are the model's own, and the total is their sum."""
     held = process.memory or {}
