@@ -16,7 +16,8 @@ def bash(page: Page) -> str:
     if not page.verbs:
         lines += _bash_options(page.options, "    ")
     else:
-        verbs = " ".join(verb.name for verb in page.verbs)
+        own = [name for option in page.options for name in option.names]
+        verbs = " ".join([*(verb.name for verb in page.verbs), *own])
         lines += [
             "    if ((COMP_CWORD == 1)); then",
             f'        COMPREPLY=($(compgen -W "{verbs}" -- "$word"))',
@@ -27,6 +28,8 @@ def bash(page: Page) -> str:
         for verb in page.verbs:
             if verb.options:
                 lines += [f"        {verb.name})", *_bash_options(verb.options, " " * 12), "            ;;"]
+        if page.options:
+            lines += ["        *)", *_bash_options(page.options, " " * 12), "            ;;"]
         lines += ["    esac"]
     return "\n".join([*lines, "}", f"complete -o bashdefault -o default -F {function} {page.name}"]) + "\n"
 
@@ -38,10 +41,13 @@ def zsh(page: Page) -> str:
         return "\n".join([*lines, *_zsh_options(page.options, "")]) + "\n"
     lines += ["local -a verbs", "verbs=("]
     lines += [f"    {_quoted(f'{verb.name}:{_brief(verb.about)}')}" for verb in page.verbs]
-    lines += [")", "if ((CURRENT == 2)); then", "    _describe verb verbs", "    return", "fi", 'case "$words[2]" in']
+    wanted = '((CURRENT == 2)) && [[ "$PREFIX" != -* ]]' if page.options else "((CURRENT == 2))"
+    lines += [")", f"if {wanted}; then", "    _describe verb verbs", "    return", "fi", 'case "$words[2]" in']
     for verb in page.verbs:
         if verb.options:
             lines += [f"    {verb.name})", *_zsh_options(verb.options, "        "), "        ;;"]
+    if page.options:
+        lines += ["    *)", *_zsh_options(page.options, "        "), "        ;;"]
     return "\n".join([*lines, "esac"]) + "\n"
 
 

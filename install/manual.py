@@ -16,7 +16,8 @@ def _lines(page: Page, release: str) -> Iterator[str]:
     yield f"{_text(page.name)} \\- {_text(_first_sentence(page.about))}"
     yield ".SH SYNOPSIS"
     yield f".B {_text(page.name)}"
-    yield ".I VERB" if page.verbs else "[\\fIOPTIONS\\fR]"
+    word = "[\\fIVERB\\fR]" if page.options else ".I VERB"
+    yield word if page.verbs else "[\\fIOPTIONS\\fR]"
     if page.verbs:
         yield "[\\fIOPTIONS\\fR]"
     yield ".SH DESCRIPTION"

@@ -43,14 +43,14 @@ def pages() -> Iterator[Page]:
 def page_of(name: str, module: Any) -> Page:
     """The page of a program, by the tables of the module that runs it. Raises LookupError."""
     examples = tuple(getattr(module, "_EXAMPLES", ()))
-    if hasattr(module, "_FLAGS"):
-        return Page(name, module._ABOUT, _options(module._FLAGS), examples)
+    verbs: Iterable[Page] = ()
+    if hasattr(module, "_VERBS"):
+        verbs = (Page(verb, said.about, _options(said.flags), said.examples) for verb, said in module._VERBS.items())
+    if hasattr(module, "_FLAGS") or verbs:
+        return Page(name, module._ABOUT, _options(getattr(module, "_FLAGS", ())), examples, tuple(verbs))
     if hasattr(module, "_COMMANDS"):
         verbs = (Page(verb, about) for verb, (_, about) in module._COMMANDS.items())
         return Page(name, "Every tool under one neutral name.", examples=examples, verbs=tuple(verbs))
-    if hasattr(module, "_VERBS"):
-        verbs = (Page(verb, said.about, _options(said.flags), said.examples) for verb, said in module._VERBS.items())
-        return Page(name, module._ABOUT, examples=examples, verbs=tuple(verbs))
     if module.__name__ == "device_model.__main__":
         return _page_of_model(name)
     raise LookupError(f"{name}: {module.__name__} has no table of options that is understood here")

@@ -21,13 +21,17 @@ class Scope(Document, frozen=True, kw_only=True):
 
 
 class Finding(Document, frozen=True, kw_only=True):
-    """Something is wrong: since when, by which numbers, and what to do."""
+    """Something is wrong: since when, by which numbers, and what to do.
+
+    `until_ns` is when it was last so, where what is told is over: of a recording.
+    """
 
     rule: str
     severity: str
     category: str
     scope: Scope
     since_ns: int
+    until_ns: int | None = None
     message: str
     evidence: dict[str, int | float | str] = field(default_factory=dict)
     advice: str = ""

@@ -41,6 +41,12 @@ def choose(spec: str | None, environ: Mapping[str, str], root: str = "/", place:
     return _KINDS[kind](rest, environ, root, place)
 
 
+def root_of(spec: str | None, environ: Mapping[str, str], root: str = "/") -> str | None:
+    """Where the files are of the host that `choose` would read; None for a source that does not read a host's files."""
+    kind, _, rest = (spec if spec is not None else environ.get(VARIABLE) or "sysfs").partition(":")
+    return (rest or root) if kind == "sysfs" else None
+
+
 def _own_devices(environ: Mapping[str, str], root: str, place: bool) -> "Source":
     """What a Neuron host shows by itself; of one without a loaded driver that says why there is nothing to see."""
     from neurontools.sources.sysfs.evidence import neuron_host

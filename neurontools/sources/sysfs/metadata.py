@@ -18,6 +18,9 @@ _ZONE_ID_PATH = "/latest/meta-data/placement/availability-zone-id"
 _NAME_PATH = "/latest/meta-data/tags/instance/Name"
 _MAC_PATH = "/latest/meta-data/mac"
 _SUBNET_PATH = "/latest/meta-data/network/interfaces/macs/{mac}/subnet-id"
+_SPOT_PATH = "/latest/meta-data/spot/instance-action"
+_SCHEDULED_PATH = "/latest/meta-data/events/maintenance/scheduled"
+_REBALANCE_PATH = "/latest/meta-data/events/recommendations/rebalance"
 _LIFETIME = ("X-aws-ec2-metadata-token-ttl-seconds", "60")
 _TOKEN = "X-aws-ec2-metadata-token"
 
@@ -57,6 +60,28 @@ def ask(endpoint: tuple[str, int] = ENDPOINT, timeout_s: float = TIMEOUT_S) -> M
         ami_id=_text(document.get("imageId")),
         subnet_id=service.try_get(_SUBNET_PATH.format(mac=mac)) if mac else "",
     )
+
+
+def notices(timeout_s: float = TIMEOUT_S, endpoint: tuple[str, int] = ENDPOINT) -> list[tuple[str, str, str]]:
+    """What EC2 plans for this instance: (spot, scheduled or rebalance; its word for the action; when). Raises
+    MetadataError where the service cannot be asked; that it knows of no such plan is an empty list."""
+    service = _Service(endpoint, monotonic() + timeout_s)
+    found = []
+    spot = _parsed(service.try_get(_SPOT_PATH))
+    if isinstance(spot, dict):
+        found.append(("spot", _text(spot.get("action")), _text(spot.get("time"))))
+    scheduled = _parsed(service.try_get(_SCHEDULED_PATH))
+    # An event that is over is still listed for a while.
+    events = [event for event in scheduled if isinstance(event, dict)] if isinstance(scheduled, list) else []
+    found += [
+        ("scheduled", _text(event.get("Code")), _text(event.get("NotBefore")))
+        for event in events
+        if event.get("State", "active") == "active"
+    ]
+    rebalance = _parsed(service.try_get(_REBALANCE_PATH))
+    if isinstance(rebalance, dict):
+        found.append(("rebalance", "", _text(rebalance.get("noticeTime"))))
+    return found
 
 
 class _Service:
@@ -127,11 +152,15 @@ def _body(answer: bytes) -> bytes:
     return body
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def _parsed(text: bytes | str) -> object:
     try:
-        found = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        found = None
+        return None
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    found = _parsed(text)
     if not isinstance(found, dict):
         raise MetadataError("the instance metadata service's identity document is not understood")
     return found

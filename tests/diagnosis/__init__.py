@@ -1,0 +1,1 @@
+"""Rules and findings, on simulated hosts and on hosts made of files."""

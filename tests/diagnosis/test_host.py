@@ -1,0 +1,136 @@
+"""What is around the devices: the driver, left-over holders, the network card, what EC2 plans, and who cannot see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from neurontools.diagnosis import Doctor
+from neurontools.diagnosis.live import Reading, diagnose
+from neurontools.schema.finding import Diagnosis, Scope
+from neurontools.schema.host_facts import EfaPort, HolderFacts, HostFacts, Notice
+from neurontools.schema.snapshot import Device
+from tests.diagnosis.patients import busy, found, rules, unknown
+
+MODEL = busy().model
+INVENTORY, SNAPSHOT = MODEL.inventory(), MODEL.snapshot()
+SOUND: dict[str, Any] = {
+    "instance_type": "inf2.24xlarge",
+    "driver_loaded": True,
+    "driver_version": "2.30.2.0",
+    "installed_drivers": ("2.26.5.0", "2.30.2.0"),
+    "pci_devices": 6,
+    "driver_devices": 6,
+    "granted_devices": 6,
+    "holders": (),
+    "compilers": (),
+    "efa": (EfaPort(name="efa0", port=1, state="ACTIVE", counters={"rdma_read_wr_err": 3}),),
+    "notices": (),
+}
+PID = (SNAPSHOT.processes or ())[0].pid
+NODE = [Scope(kind="node")]
+
+
+def facts(**changes: Any) -> HostFacts:
+    return HostFacts(time_ns=SNAPSHOT.head.time_ns, **(SOUND | changes))
+
+
+def told(**changes: Any) -> Diagnosis:
+    return Doctor().see(INVENTORY, SNAPSHOT, (), facts(**changes))
+
+
+def without_devices() -> Any:
+    return replace(SNAPSHOT, devices=(), processes=())
+
+
+def test_a_sound_host_has_no_finding_and_all_its_rules_are_checked() -> None:
+    said = told()
+    assert said.findings == ()
+    assert {"driver-mismatch", "retirement", "efa-errors", "core-held"} <= set(said.checked)
+
+
+def test_a_driver_that_is_not_loaded() -> None:
+    bare = INVENTORY._replace(devices=())
+    absent = facts(driver_loaded=False, driver_version=None, driver_devices=0)
+    said = Doctor().see(bare, without_devices(), (), absent)
+    assert rules(said) == {"driver-absent": NODE}
+    assert found(said, "driver-absent")[0].evidence["pci_devices"] == 6
+    elsewhere = facts(
+        driver_loaded=False, driver_version=None, driver_devices=0, pci_devices=0, instance_type="m5.large"
+    )
+    assert rules(Doctor().see(bare, without_devices(), (), elsewhere)) == {"monitor-blind": NODE}
+
+
+def test_devices_that_are_missing_and_those_that_are_not_granted() -> None:
+    few = tuple[Device, ...](SNAPSHOT.devices[:4])
+    said = Doctor().see(INVENTORY, replace(SNAPSHOT, devices=few), (), facts(driver_devices=4))
+    assert rules(said)["device-missing"] == NODE
+    said = Doctor().see(INVENTORY, replace(SNAPSHOT, devices=few), (), facts(granted_devices=4))
+    why = unknown(said, "device-missing")
+    assert why is not None
+    assert "only 4 devices granted" in why.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule", "severity"),
+    [
+        ({"driver_version": "2.21.37.0"}, "driver-mismatch", "warn"),
+        ({"notices": (Notice(kind="spot", action="terminate", time="2027-01-15T08:00:00Z"),)}, "retirement", "replace"),
+        ({"notices": (Notice(kind="scheduled", action="instance-retirement"),)}, "retirement", "replace"),
+        ({"notices": (Notice(kind="rebalance"),)}, "retirement", "warn"),
+        ({"efa": (EfaPort(name="efa0", port=1, state="DOWN"),)}, "efa-errors", "degraded"),
+        ({"holders": (HolderFacts(pid=PID, state="Z", parent=1),)}, "core-held", "warn"),
+        ({"holders": (HolderFacts(pid=PID, state="S", parent=1, owned=False),)}, "core-held", "warn"),
+    ],
+)
+def test_what_the_facts_show(changes: dict[str, Any], rule: str, severity: str) -> None:
+    said = told(**changes)
+    assert [(finding.rule, finding.severity) for finding in said.findings] == [(rule, severity)]
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        HolderFacts(pid=PID, state="S", parent=1, owned=True),
+        HolderFacts(pid=PID, state="R", parent=700, owned=False),
+        HolderFacts(pid=PID + 1, state="Z", parent=1, owned=False),
+    ],
+)
+def test_a_holder_that_belongs_to_somebody_is_not_left_over(holder: HolderFacts) -> None:
+    assert told(holders=(holder,)).findings == ()
+
+
+def test_errors_of_the_network_card_count_from_one_look_to_the_next() -> None:
+    later = replace(SNAPSHOT, head=replace(SNAPSHOT.head, time_ns=SNAPSHOT.head.time_ns + 10**9))
+    worse = facts(efa=(EfaPort(name="efa0", port=1, state="ACTIVE", counters={"rdma_read_wr_err": 5, "rx_bytes": 9}),))
+    said = diagnose([Reading(INVENTORY, SNAPSHOT, (), facts()), Reading(INVENTORY, later, (), worse)])
+    (finding,) = found(said, "efa-errors")
+    assert finding.evidence == {"port": "efa0/1", "rdma_read_wr_err": 2}
+
+
+def test_memory_that_nobody_holds() -> None:
+    later = replace(SNAPSHOT, head=replace(SNAPSHOT.head, time_ns=SNAPSHOT.head.time_ns + 10**9), processes=())
+    orphan = replace(SNAPSHOT, processes=())
+    bare = INVENTORY._replace(devices=tuple(device._replace(holders=()) for device in INVENTORY.devices))
+    said = diagnose([Reading(bare, orphan), Reading(bare, later)])
+    assert rules(said) == {"core-held": [Scope(kind="device", device=0), Scope(kind="device", device=1)]}
+    hidden = replace(later, head=replace(later.head, gaps={"processes": SNAPSHOT.head.gaps.get("x") or _gap()}))
+    said = diagnose([Reading(bare, orphan), Reading(bare, hidden)])
+    assert found(said, "core-held") == []
+    assert "cannot be seen" in (unknown(said, "core-held") or _gap()).reason
+
+
+def _gap() -> Any:
+    from neurontools.schema.snapshot import Gap
+
+    return Gap(reason="processes of other users cannot be looked into", supply="root")
+
+
+def test_without_facts_the_rules_about_the_host_say_what_they_lack() -> None:
+    said = Doctor().see(INVENTORY, SNAPSHOT)
+    for rule in ("driver-mismatch", "retirement", "efa-errors"):
+        why = unknown(said, rule)
+        assert why is not None
+        assert why.supply == "run it on the host itself"
