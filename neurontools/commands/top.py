@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
-from neurontools.commands.source_flags import SOURCE_FLAGS, open_source
+from neurontools.commands.source_flags import SOURCE_FLAGS, open_source, source_environment
 from neurontools.commands.version import version
 from neurontools.sources.choose import NO_DEVICES
 
@@ -22,6 +22,7 @@ _FLAGS = (
     *SOURCE_FLAGS,
     Flag("refresh", "Seconds between two readings, 0.5 to 60; 1 unless given", value="SECONDS"),
     Flag("once", "Print the sections once, as plain text"),
+    Flag("readonly", "Send no signals to processes"),
     Flag("version", "Print the release"),
     Flag("help", "Show this help message", short="h"),
 )
@@ -114,11 +115,13 @@ def _watch(given: Mapping[str, str], refresh_s: float) -> None:
         first = _first(reader)
         # Only now: a source that reads our stdin has put the keyboard in its place.
         _need_terminal(sys.stdin)
+        from neurontools.commands.signals import control_of
         from neurontools.views.top.app import TopApp
 
         # A key must not wait for the thread that compares two readings: it would hold the interpreter for 5 ms.
         sys.setswitchinterval(_SWITCH_S)
-        app = TopApp(reader, first, version(), refresh_s)
+        control = control_of(given.get("source"), source_environment(given), "readonly" in given)
+        app = TopApp(reader, first, version(), refresh_s, control)
         app.run()
     finally:
         source.close()

@@ -5,44 +5,75 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from neurontools.views.top import theme
 from neurontools.views.top.collector import Collector
+from neurontools.views.top.control import Control
 from neurontools.views.top.messages import Arrived
 from neurontools.views.top.reader import Reader, Reading
-from neurontools.views.top.screens.main import MainScreen
+from neurontools.views.top.screens.help import READING, HelpScreen, keys_of
+from neurontools.views.top.screens.overview import OverviewScreen
+from neurontools.views.top.screens.page import PageScreen
+from neurontools.views.top.screens.processes import ProcessesScreen
+from neurontools.views.top.session import NO_CONTROL, Session
 
 _LEAST_SILENCE_S = 3.0
 _SILENT_PERIODS = 3
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+PAGES: tuple[type[PageScreen], ...] = (OverviewScreen, ProcessesScreen)
+"""All pages, in the order of their tabs."""
+EVERY = tuple(page.ABOUT for page in PAGES)
 
 
 class TopApp(App[None]):
     """The application. `first` is a reading to start with; the next ones come every `refresh_s` seconds."""
 
     TITLE = "neuron-top"
-    ENABLE_COMMAND_PALETTE = False
+    DEFAULT_MODE = OverviewScreen.ABOUT.name
+    COMMAND_PALETTE_BINDING = "ctrl+p"
     CSS = f"Screen {{ overflow: hidden; }} Panel {{ position: absolute; }}\n{theme.css()}"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,Q,ctrl+c", "quit", priority=True),
+        *(
+            Binding(f"{about.key},{about.key.upper()}", f"page('{about.name}')", f"The page {about.title}")
+            for about in EVERY
+        ),
+        Binding("tab", "step_page(1)", "The next page", priority=True),
+        Binding("shift+tab", "step_page(-1)", "The page before", priority=True),
+        Binding("question_mark,f1", "help", "This help"),
+        Binding("ctrl+t", "next_theme", "The next theme: dark, light, high contrast, colour-blind safe"),
+        Binding("ctrl+p", "command_palette", "Everything that can be done, by name"),
+        Binding("q,Q,ctrl+c", "quit", "Quit", priority=True),
     ]
 
-    def __init__(self, reader: Reader, first: Reading, version: str, refresh_s: float = 1.0) -> None:
+    def __init__(
+        self, reader: Reader, first: Reading, version: str, refresh_s: float = 1.0, control: Control = NO_CONTROL
+    ) -> None:
         super().__init__()
         self.refresh_s = refresh_s
-        self.main = MainScreen(version, first)
+        self.session = Session(version, first, control)
+        self.pages = {page.ABOUT.name: page(self.session, EVERY) for page in PAGES}
+        for name, page in self.pages.items():
+            self.add_mode(name, partial(_same, page))
+        self.page: PageScreen = self.main
+        """The page in front, or under what is in front of it."""
         self._collector = Collector(reader, self._deliver)
         self._asked_s: float | None = None
 
-    def get_default_screen(self) -> Screen[None]:
-        """The main screen; there is no other under it."""
-        return self.main
+    @property
+    def main(self) -> OverviewScreen:
+        """The page that is shown first."""
+        page = self.pages[OverviewScreen.ABOUT.name]
+        assert isinstance(page, OverviewScreen)
+        return page
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of the roles, for themes that define none of their own."""
@@ -50,8 +81,9 @@ class TopApp(App[None]):
 
     def on_mount(self) -> None:
         """Starts to read."""
-        self.register_theme(theme.DARK)
-        self.theme = theme.DARK.name
+        for each in theme.THEMES:
+            self.register_theme(each)
+        self.theme = theme.THEMES[0].name
         self._end_on_signals()
         self._collector.start()
         self.set_timer(self.refresh_s, self._ask)
@@ -63,10 +95,53 @@ class TopApp(App[None]):
 
     def on_arrived(self, message: Arrived) -> None:
         """Shows what was read; the next request follows one period after the one before, at once if that is over."""
-        self.main.receive(message.reading)
+        self.session.take(message.reading)
+        self.page.update()
         asked_s = self._asked_s or time.monotonic()
         self._asked_s = None
         self.set_timer(max(0.01, asked_s + self.refresh_s - time.monotonic()), self._ask)
+
+    async def action_page(self, name: str) -> None:
+        """Shows a page."""
+        if isinstance(self.screen, PageScreen):
+            self.page = self.pages[name]
+            await self.switch_mode(name)
+            self.page.update()
+
+    async def action_step_page(self, step: int) -> None:
+        """The next page, round the corner too."""
+        names = list(self.pages)
+        await self.action_page(names[(names.index(self.page.ABOUT.name) + step) % len(names)])
+
+    def action_help(self) -> None:
+        """What the keys do here, and how to read the page."""
+        page = self.screen
+        if not isinstance(page, PageScreen):
+            return
+        self.push_screen(
+            HelpScreen(
+                (
+                    (f"On the page {page.ABOUT.title}", keys_of(type(page).BINDINGS)),
+                    ("Everywhere", keys_of(self.BINDINGS)),
+                    ("How to read it", READING),
+                )
+            )
+        )
+
+    def action_next_theme(self) -> None:
+        """Another theme of ours."""
+        names = [each.name for each in theme.THEMES]
+        self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else names[0]
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the command palette offers: all that has a key, and the themes."""
+        for place, bindings in ((self, self.BINDINGS), (self.page, type(self.page).BINDINGS)):
+            for binding in bindings:
+                if isinstance(binding, Binding) and binding.description:
+                    run = partial(self.run_action, binding.action, place)
+                    yield SystemCommand(binding.description, f"key {keys_of([binding])[0][0]}", run)
+        for each in theme.THEMES:
+            yield SystemCommand(f"Theme {each.name}", "colours", partial(setattr, self, "theme", each.name))
 
     def _ask(self) -> None:
         self._asked_s = time.monotonic()
@@ -79,8 +154,9 @@ class TopApp(App[None]):
 
     def _watch_silence(self) -> None:
         silent_s = 0.0 if self._asked_s is None else time.monotonic() - self._asked_s
-        if silent_s > max(_LEAST_SILENCE_S, _SILENT_PERIODS * self.refresh_s) and not self.main.stale:
-            self.main.mark_silent(int(silent_s))
+        if silent_s > max(_LEAST_SILENCE_S, _SILENT_PERIODS * self.refresh_s) and not self.session.stale:
+            self.session.silent(int(silent_s))
+            self.page.update()
 
     def _end_on_signals(self) -> None:
         """The terminal is put in order before the program ends; outside the main thread signals are not ours."""
@@ -88,3 +164,8 @@ class TopApp(App[None]):
         with suppress(ValueError, RuntimeError):
             for number in _ENDING_SIGNALS:
                 loop.add_signal_handler(number, self.exit)
+
+
+def _same(page: PageScreen) -> PageScreen:
+    """A mode wants to be told how its screen is made; ours live as long as the program."""
+    return page

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from neurontools.views.top.panels.cores import BAR_CELL, LEVEL_CELL, grid
 
-TITLE, BANNER, CORES, VCPU, MEMORY, DETAILS, FOOTER = (
-    *("title", "banner", "cores", "vcpu"),
-    *("memory", "details", "footer"),
-)
-SECTIONS = (TITLE, BANNER, CORES, VCPU, MEMORY, DETAILS, FOOTER)
+TITLE, PAGES, BANNER, VITALS, FOOTER = "title", "pages", "banner", "vitals", "footer"
+CORES, VCPU, MEMORY, DETAILS = "cores", "vcpu", "memory", "details"
+SECTIONS = (TITLE, PAGES, BANNER, VITALS, CORES, VCPU, MEMORY, DETAILS, FOOTER)
+
+_PAGES_HEIGHT, _VITALS_HEIGHT, _FOOTER_HEIGHT = 10, 30, 5
 
 _FRAMED_WIDTH, _FRAMED_HEIGHT = 60, 32
 _SIDE_WIDTH = 108
@@ -52,23 +52,38 @@ class Shape(NamedTuple):
     cores: int
 
 
-def plan(width: int, height: int, shape: Shape, banner: bool = False) -> dict[str, Place]:
-    """The places of the sections that are shown, inside a terminal of width x height cells, none over another."""
+def around(width: int, height: int, banner: bool, footer: int = 1) -> tuple[dict[str, Place], int, int]:
+    """The places above and below what a screen shows, its first row, and how many rows it has."""
     if not width or not height:
-        return {}
+        return {}, 0, 0
     places = {TITLE: Place(0, 0, width, 1, headed=False)}
-    top = len(places)
+    if height >= _PAGES_HEIGHT:
+        places[PAGES] = Place(0, 1, width, 1, headed=False)
     if banner and height > 1:
-        places[BANNER] = Place(0, 1, width, 1, headed=False)
-        top = 2
-    bottom = 2 if height >= 8 else 1 if height >= 5 else 0
-    body = height - top - bottom
+        places[BANNER] = Place(0, len(places), width, 1, headed=False)
+    top = len(places)
+    bottom = min(footer, max(0, height - _FOOTER_HEIGHT + 1))
+    if bottom:
+        places[FOOTER] = Place(0, height - bottom, width, bottom, headed=False)
+    return places, top, height - top - bottom
+
+
+def plan(width: int, height: int, shape: Shape, banner: bool = False, vitals: bool = False) -> dict[str, Place]:
+    """The places of the overview's sections inside a terminal of width x height cells, none over another."""
+    places, top, body = around(width, height, banner, footer=2 if height >= 8 else 1)
+    if vitals and height >= _VITALS_HEIGHT:
+        places[VITALS] = Place(0, top, width, 1, headed=False)
+        top, body = top + 1, body - 1
     if body > 0:
         framed = width >= _FRAMED_WIDTH and height >= _FRAMED_HEIGHT
         places |= _side(width, body, top, shape, framed) or _stack(width, body, top, shape, framed)
-    if bottom:
-        places[FOOTER] = Place(0, height - bottom, width, bottom, headed=False)
     return places
+
+
+def whole(width: int, height: int, top: int, body: int, name: str) -> dict[str, Place]:
+    """One section in all the room that there is."""
+    framed = width >= _FRAMED_WIDTH and height >= _FRAMED_HEIGHT
+    return {name: Place(0, top, width, body, framed)} if body > 0 else {}
 
 
 def _side(width: int, body: int, top: int, shape: Shape, framed: bool) -> dict[str, Place]:

@@ -10,10 +10,13 @@ from msgspec.structs import replace
 from neurontools.schema.document import Document, narrowed
 from neurontools.schema.interval import Interval, NoInterval, between
 from neurontools.schema.inventory import Inventory
-from neurontools.schema.snapshot import Core, Device, Head, Process, Snapshot, Workload
+from neurontools.schema.snapshot import Core, Device, Head, Process, Snapshot
 from neurontools.schema.source import Source, SourceError, narrow
 
 _LEAST_PERIOD_NS = 1_000_000_000
+_UNSHOWN_OF_CORE = ("status", "other_info")
+_UNSHOWN_OF_PROCESS = ("latency_device",)
+_REGISTERS = "pe_cntrs"
 
 
 class Reading(NamedTuple):
@@ -32,8 +35,15 @@ class Reader:
     def __init__(self, source: Source) -> None:
         narrow(source, lean_kind())
         self._source = source
+        self._registers = False
         self._inventory: Inventory | None = None
         self._previous: Snapshot | None = None
+
+    def show_registers(self, shown: bool) -> None:
+        """Whether what is in the device's registers is looked at from now on, which costs an access to each."""
+        if shown != self._registers:
+            self._registers = shown
+            narrow(self._source, lean_kind(shown))
 
     def read(self) -> Reading:
         """The source now. After a failure or a reboot the inventory is read anew: it may be another host."""
@@ -72,16 +82,15 @@ def _begins_anew(before: Head, now: Head) -> bool:
 
 
 @cache
-def lean_kind() -> type[Snapshot]:
-    """A snapshot of whose text what no section shows is not even read."""
-    workload: Any = narrowed(Workload, _all_but(Workload, "time_to_first_token", "request_latency"))
-    process: Any = narrowed(
-        Process,
-        _all_but(Process, "latency_total", "latency_device", "executions", "errors", "workload"),
-        workload=workload | None,
-    )
-    core: Any = narrowed(Core, _all_but(Core, "status", "engines", "pe_cntrs", "other_info"))
-    device: Any = narrowed(Device, _all_but(Device, "links", "ecc", "health", "power", "cores"), cores=tuple[core, ...])
+def lean_kind(registers: bool = False) -> type[Snapshot]:
+    """A snapshot of whose text what no page shows is not even read.
+
+    The tensor engine's counters are registers of the device, read only where `registers` says that they are shown.
+    """
+    process: Any = narrowed(Process, _all_but(Process, *_UNSHOWN_OF_PROCESS))
+    unshown = _UNSHOWN_OF_CORE if registers else (*_UNSHOWN_OF_CORE, _REGISTERS)
+    core: Any = narrowed(Core, _all_but(Core, *unshown))
+    device: Any = narrowed(Device, _all_but(Device, "cores"), cores=tuple[core, ...])
     parts: dict[str, Any] = {"devices": tuple[device, ...], "processes": tuple[process, ...] | None}
     return narrowed(Snapshot, _all_but(Snapshot, *parts), **parts)
 
@@ -91,27 +100,14 @@ def _all_but(kind: type[Document], *names: str) -> tuple[str, ...]:
 
 
 def lean(snapshot: Snapshot) -> Snapshot:
-    """The snapshot without what no section shows: comparing that too would take half of the program's time."""
-    if isinstance(snapshot, lean_kind()):
+    """The snapshot without what no page shows: comparing that too would take a third of the program's time."""
+    if isinstance(snapshot, lean_kind() | lean_kind(registers=True)):
         return snapshot
-    devices = tuple(_lean_device(device) for device in snapshot.devices)
+    devices = tuple(
+        replace(device, cores=tuple(replace(core, **dict.fromkeys(_UNSHOWN_OF_CORE)) for core in device.cores))
+        for device in snapshot.devices
+    )
     processes = snapshot.processes
     if processes is not None:
-        processes = tuple(_lean_process(process) for process in processes)
+        processes = tuple(replace(process, **dict.fromkeys(_UNSHOWN_OF_PROCESS)) for process in processes)
     return replace(snapshot, devices=devices, processes=processes)
-
-
-def _lean_device(device: Device) -> Device:
-    cores = tuple(_lean_core(core) for core in device.cores)
-    return replace(device, cores=cores, links=None, ecc=None, health=None, power=None)
-
-
-def _lean_core(core: Core) -> Core:
-    return replace(core, status=None, other_info=None, engines=None, pe_cntrs=None)
-
-
-def _lean_process(process: Process) -> Process:
-    workload = process.workload
-    if workload is not None:
-        workload = replace(workload, time_to_first_token=None, request_latency=None)
-    return replace(process, latency_total=None, latency_device=None, executions=None, errors=None, workload=workload)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -12,8 +13,8 @@ NOT_KNOWN = "N/A"
 
 ROLES = (
     *("text", "dim", "faint", "strong", "heading", "frame"),
-    *("low", "middle", "high", "flops", "user", "system", "memory"),
-    *("mark", "alert", "key", "tab", "selected"),
+    *("low", "middle", "high", "flops", "user", "system", "memory", "held"),
+    *("mark", "alert", "key", "tab", "selected", "good", "warn", "bad", "jump"),
 )
 """Every role that a span can have; a theme gives each a colour, and none says anything that the text does not."""
 
@@ -22,13 +23,18 @@ _VISIBLE = 0.005
 _FILLED, _HALF, _TRACK = "━", "╸", "┄"
 _LEVELS = "▁▂▃▄▅▆▇"
 """Without the full block, which would grow together with the row above."""
+DOTS = 4
+"""Dots above each other in a character of braille."""
+_BRAILLE = 0x2800
+_LEFT_DOTS, _RIGHT_DOTS = (0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08)
 
 
 class Span(NamedTuple):
-    """A piece of text in one role."""
+    """A piece of text in one role. `link` is the action that a click on it runs, if any."""
 
     text: str
     role: str = "text"
+    link: str = ""
 
 
 class Line(NamedTuple):
@@ -103,7 +109,7 @@ def cut(spans: Iterable[Span], width: int) -> tuple[Span, ...]:
         room = width
         width -= cell_len(span.text)
         if width < 0:
-            kept.append(Span(left(span.text, room), span.role))
+            kept.append(Span(left(span.text, room), span.role, span.link))
             return tuple(kept)
         kept.append(span)
     return (*kept, Span(" " * width)) if width else tuple(kept)
@@ -138,3 +144,26 @@ def level(share: float, role: str) -> Span:
     if share <= 0:
         return Span(_LEVELS[0], "faint")
     return Span(_LEVELS[min(len(_LEVELS), math.ceil(share * len(_LEVELS))) - 1], role)
+
+
+def dots(share: float) -> int:
+    """How many of the four dots of a braille column a part of 1 fills; whatever is more than nothing fills one."""
+    return max(0, min(DOTS, math.ceil(share * DOTS)))
+
+
+@cache
+def braille(left_dots: int, right_dots: int) -> str:
+    """The character whose two columns are filled from below by so many dots."""
+    return chr(_BRAILLE + sum(_LEFT_DOTS[:left_dots]) + sum(_RIGHT_DOTS[:right_dots]))
+
+
+@lru_cache(maxsize=4096)
+def trend(digits: str, width: int) -> str:
+    """The newest of some numbers of dots, two in each of `width` columns, flush right."""
+    digits = digits[-2 * width :].rjust(2 * width).replace(" ", "0")
+    return "".join(braille(int(a), int(b)) for a, b in zip(digits[::2], digits[1::2], strict=True))
+
+
+def linked(spans: Iterable[Span], link: str) -> tuple[Span, ...]:
+    """The spans, each with the same link."""
+    return tuple(Span(text, role, link) for text, role, _ in spans)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
-from neurontools.hardware.chips import CHIPS, core_share, official_core_version
-from neurontools.schema.interval import CoreInterval, Interval, ProcessInterval, totals
+from neurontools.schema.interval import Interval, ProcessInterval, totals
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Head
+from neurontools.views.top.cells import BUSY, Choice, Cores, Trends, cores, idle_held
 from neurontools.views.top.memory import Memory, memory
 from neurontools.views.top.spans import clean
 from neurontools.views.top.tree import Path, Rows, tree_rows
 
 ALL = "all"
-_PEAK_TYPE = "bf16"
-_TERA = 1e12
+NO_TRENDS: Trends = MappingProxyType({})
 _SUPPLIERS = {"driver": "sysfs"}
+
+N = TypeVar("N", int, float)
 
 
 class View(NamedTuple):
-    """What the person chose. `tab` is the pid and start of a process, None for all of them together."""
+    """What the person chose. `tab` is the pid and start of a process, None for all of them together.
+
+    `mode` is the measure of the core grid; with `physical` its cores are those of the hardware.
+    """
 
     tab: tuple[int, int] | None = None
-    flops: bool = False
+    mode: str = BUSY
+    physical: bool = False
     opened: frozenset[Path] = frozenset()
     selected: Path | None = None
 
@@ -37,34 +44,17 @@ class Title(NamedTuple):
     scenario: str
 
 
-class Cell(NamedTuple):
-    """One logical core: its value in the unit of the section, None if unknown, and what part of the bar that fills.
+class Vitals(NamedTuple):
+    """What one wants to know before anything else. Of work: None where no process reports it. Latencies in seconds."""
 
-    `shown` is False for a core that the process of this tab does not have.
-    """
-
-    core: int
-    value: float | None
-    share: float
-    shown: bool = True
-
-
-class DeviceRow(NamedTuple):
-    """The cores of one device."""
-
-    device: int
-    cells: tuple[Cell, ...]
-    selected: bool
-
-
-class Cores(NamedTuple):
-    """The core grid: percent, or TFLOP/s of which `summary` is the sum; of percent it is the mean."""
-
-    version: str
-    flops: bool
-    summary: float | None
-    rows: tuple[DeviceRow, ...]
-    why_unknown: str = ""
+    busiest: tuple[int, float] | None = None
+    idlest: tuple[int, float] | None = None
+    idle_held: int = 0
+    executions_per_s: float | None = None
+    tokens_per_s: float | None = None
+    queued: int | None = None
+    running: int | None = None
+    p99_s: float | None = None
 
 
 class Vcpu(NamedTuple):
@@ -88,6 +78,7 @@ class Contents(NamedTuple):
     """Everything that the screen shows at one instant."""
 
     title: Title
+    vitals: Vitals
     cores: Cores
     vcpu: Vcpu
     memory: Memory
@@ -96,18 +87,21 @@ class Contents(NamedTuple):
     why_no_tabs: str = ""
 
 
-def contents(interval: Interval, inventory: Inventory, view: View) -> Contents:
+def contents(interval: Interval, inventory: Inventory, view: View, trends: Trends = NO_TRENDS) -> Contents:
     """All sections. A tab whose process has ended shows all processes."""
     process = find_process(interval, view.tab)
     rows = tree_rows(interval, process, view.opened, view.selected)
+    choice = Choice(view.mode, view.physical, process, rows.device)
+    grid = cores(interval, inventory, choice, trends, lambda name: why_unknown(interval.head, name))
     return Contents(
-        title=_title(interval, inventory, process),
-        cores=_cores(interval, inventory, process, view.flops, rows.device),
+        title=title_of(interval, inventory, process),
+        vitals=_vitals(interval, process, grid),
+        cores=grid,
         vcpu=_vcpu(interval, process),
-        memory=memory(interval, process, lambda: _why(interval.head, "core_memory_bytes")),
+        memory=memory(interval, process, lambda: why_unknown(interval.head, "core_memory_bytes")),
         tree=rows,
         tabs=tabs(interval, None if process is None else view.tab),
-        why_no_tabs="" if interval.processes_known else _why(interval.head, "node_process_count"),
+        why_no_tabs="" if interval.processes_known else why_unknown(interval.head, "node_process_count"),
     )
 
 
@@ -130,7 +124,8 @@ def tabs(interval: Interval, current: tuple[int, int] | None) -> tuple[Tab, ...]
     return (Tab(key=None, name=ALL, current=current is None), *processes)
 
 
-def _title(interval: Interval, inventory: Inventory, process: ProcessInterval | None) -> Title:
+def title_of(interval: Interval, inventory: Inventory, process: ProcessInterval | None = None) -> Title:
+    """Which host this is, and the tokens that it or one of its processes makes."""
     origin = interval.head.origin
     if process is None:
         tokens_per_s = totals(interval).generated_tokens_per_s
@@ -150,51 +145,28 @@ def _title(interval: Interval, inventory: Inventory, process: ProcessInterval | 
     )
 
 
-def _cores(
-    interval: Interval, inventory: Inventory, process: ProcessInterval | None, flops: bool, selected: int | None
-) -> Cores:
-    by_device: dict[int, list[CoreInterval]] = {device.device: [] for device in inventory.devices}
-    for core in interval.cores:
-        by_device.setdefault(core.device, []).append(core)
-    own = None if process is None else set(process.cores)
-    peak = _peak_flops(inventory, interval) if flops else None
-    count = inventory.logical_cores_per_device
-    rows = []
-    for place, (device, cores) in enumerate(sorted(by_device.items())):
-        cells = [_cell(core, peak, flops, own) for core in cores]
-        missing = range(place * count + len(cells), (place + 1) * count)
-        cells += [Cell(core, None, 0.0, own is None) for core in missing]
-        rows.append(DeviceRow(device, tuple(cells), device == selected))
-    values = [cell.value for row in rows for cell in row.cells if cell.shown]
-    known = [value for value in values if value is not None]
-    name = "core_flops_per_s" if flops else "core_utilization_percent"
-    lnc = inventory.logical_neuroncore_config
-    return Cores(
-        version=official_core_version(inventory.chip, lnc) or inventory.neuroncore_version,
-        flops=flops,
-        summary=sum(known) / (1 if flops else len(known)) if known else None,
-        rows=tuple(rows),
-        why_unknown=_why(interval.head, name) if len(known) < len(values) else "",
+def _vitals(interval: Interval, process: ProcessInterval | None, grid: Cores) -> Vitals:
+    """The extremes of the grid, where it shows percents, and the work of the tab's processes."""
+    processes = interval.processes if process is None else (process,)
+    workloads = [each.workload for each in processes if each.workload is not None]
+    latencies = [each.latency_total.p99 for each in processes if each.latency_total is not None]
+    percents = grid.mode == BUSY
+    return Vitals(
+        busiest=grid.busiest if percents else None,
+        idlest=grid.idlest if percents else None,
+        idle_held=idle_held(grid.rows),
+        executions_per_s=_total(each.executions_per_s for each in processes),
+        tokens_per_s=_total(each.generated_tokens_per_s for each in workloads),
+        queued=_total(each.queued for each in workloads),
+        running=_total(each.running for each in workloads),
+        p99_s=max(latencies, default=None),
     )
 
 
-def _cell(core: CoreInterval, peak: float | None, flops: bool, own: set[int] | None) -> Cell:
-    if flops:
-        value = None if core.flops_per_s is None else core.flops_per_s / _TERA
-        share = value * _TERA / peak if value is not None and peak else 0.0
-    else:
-        value = core.utilization_percent
-        share = (value or 0.0) / 100.0
-    return Cell(core.core, value, share, own is None or core.core in own)
-
-
-def _peak_flops(inventory: Inventory, interval: Interval) -> float | None:
-    """What fills a core's bar: its dense peak, or the fastest core where the chip is unknown."""
-    chip = CHIPS.get(inventory.chip)
-    share = core_share(chip, _PEAK_TYPE) if chip is not None else None
-    if share is not None:
-        return share * inventory.logical_neuroncore_config
-    return max((core.flops_per_s or 0.0 for core in interval.cores), default=None)
+def _total(values: Iterable[N | None]) -> N | None:
+    """The sum of what is known, None where nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known[1:], start=known[0]) if known else None
 
 
 def _vcpu(interval: Interval, process: ProcessInterval | None) -> Vcpu:
@@ -214,10 +186,10 @@ def _vcpu(interval: Interval, process: ProcessInterval | None) -> Vcpu:
     runtime = (sum(user for user, _ in known), sum(system for _, system in known))
     runtime_known = interval.processes_known and len(known) == len(own)
     unknown = "host_vcpu_percent" if system is None else "" if runtime_known else "process_vcpu_user_percent"
-    return Vcpu(system, runtime if runtime_known else None, _why(interval.head, unknown) if unknown else "")
+    return Vcpu(system, runtime if runtime_known else None, why_unknown(interval.head, unknown) if unknown else "")
 
 
-def _why(head: Head, name: str) -> str:
+def why_unknown(head: Head, name: str) -> str:
     """Why a number of the catalogue is unknown: the source's own words, else what is known of such sources."""
     # Imported where it is needed: a host that reports everything starts without the catalogue.
     from neurontools.metrics import BY_NAME

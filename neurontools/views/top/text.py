@@ -37,7 +37,7 @@ def sections(shown: Contents) -> Sequence[Block]:
         vcpu.render(shown.vcpu, WIDTH, 2),
         summary.render(shown.memory, WIDTH, 12),
         details.render(shown.tree._replace(selected=None), WIDTH),
-        Block(rows=footer.render(shown.tabs, shown.why_no_tabs, WIDTH).rows[:1]),
+        Block(rows=footer.render(shown.tabs, shown.why_no_tabs, (), WIDTH).rows[:1]),
     )
 
 

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 
 import pytest
-from textual.pilot import Pilot
 
 from neurontools.views.top import app as app_module
 from neurontools.views.top.app import TopApp
-from neurontools.views.top.reader import Reader, Reading
+from neurontools.views.top.reader import Reading
 from tests.conftest import Golden
-from tests.views.top.hosts import NS, VERSION, WAIT_S, Host
+from tests.views.top.hosts import NS, Host
+from tests.views.top.piloting import page, run, running, until
 
 KEYS = ("up", "down", "left", "right", "enter", "x", "a", "d", "f", "1", "2", "3", "9", "pagedown", "home", "end")
 SIZES = ((80, 24), (120, 40), (200, 50))
 ODD_SIZES = ((1, 1), (400, 1), (1, 120), (2, 3), (20, 5), (60, 8), (80, 24), (107, 33), (400, 120), (3, 2))
 SVG_DEFAULT = "c5c8c6"
 """What the exporter gives to text without a style: line ends."""
-NEVER_S = 3600.0
-
-
-@asynccontextmanager
-async def running(
-    host: Host, size: tuple[int, int] = (120, 40), refresh_s: float = NEVER_S
-) -> AsyncIterator[tuple[TopApp, Pilot[None]]]:
-    reader = Reader(host)
-    app = TopApp(reader, reader.read(), VERSION, refresh_s)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        yield app, pilot
-        host.go_on.set()
-
-
-def page(app: TopApp) -> list[str]:
-    """What the screen shows, panel by panel."""
-    panels = [panel for panel in app.main._panels.values() if panel.display]
-    return ["".join(span.text for span in line.spans) for panel in panels for line in panel.shown]
 
 
 def row(app: TopApp, start: str) -> str:
@@ -54,22 +32,10 @@ def selected(app: TopApp) -> str:
     return re.sub(r"^[│ ]*(\[[-+]\])? *", "", "".join(span.text for span in lines[0].spans)).split("  ")[0]
 
 
-async def until(true: Callable[[], bool]) -> None:
-    for _ in range(int(WAIT_S / 0.01)):
-        if true():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it never happened")
-
-
-def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
-    asyncio.run(test())
-
-
-def test_f_shows_teraflops_and_back() -> None:
+def test_f_goes_through_the_measures() -> None:
     async def test() -> None:
         async with running(Host()) as (app, pilot):
-            for word in ("TFLOPS (Total:", "Utilization (Avg:"):
+            for word in ("TFLOPS (Total:", "Engines (Tensor avg:", "Memory, GiB (Total:", "Utilization (Avg:"):
                 await pilot.press("f")
                 assert any(word in line for line in page(app))
 
@@ -168,7 +134,7 @@ def test_a_lost_source_leaves_dim_values_and_comes_back_as_another_host() -> Non
         host = Host(step_s=1)
         async with running(host, refresh_s=0.05) as (app, pilot):
             host.failure = "nobody listens there any more"
-            await until(lambda: app.main.stale)
+            await until(lambda: app.session.stale)
             assert "source lost: nobody listens there any more, retrying" in " ".join(page(app))
             assert any("24 cores on 12 devices" in line for line in page(app))
             assert app.main._panels["cores"].stale
@@ -176,7 +142,7 @@ def test_a_lost_source_leaves_dim_values_and_comes_back_as_another_host() -> Non
             assert ">[2]:4096<" in row(app, "Neuron Apps")
             host.become("idle", "trn2.48xlarge")
             host.failure = ""
-            await until(lambda: not app.main.stale)
+            await until(lambda: not app.session.stale)
             assert any("64 cores on 16 devices" in line for line in page(app))
             assert "(trn2.48xlarge)" in row(app, "neuron-top")
             assert ">[1]:all<" in row(app, "Neuron Apps")
@@ -192,12 +158,12 @@ def test_keys_work_while_the_source_is_silent(monkeypatch: pytest.MonkeyPatch) -
         host = Host(step_s=1)
         async with running(host, refresh_s=0.05) as (app, pilot):
             host.go_on.clear()
-            await until(lambda: app.main.stale)
+            await until(lambda: app.session.stale)
             assert "source silent for" in " ".join(page(app))
             await pilot.press("f")
             assert any("TFLOPS" in line for line in page(app))
             host.go_on.set()
-            await until(lambda: not app.main.stale)
+            await until(lambda: not app.session.stale)
 
     run(test)
 
@@ -206,13 +172,13 @@ def test_readings_follow_each_other_and_never_overlap(monkeypatch: pytest.Monkey
     async def test() -> None:
         periods: list[int] = []
         async with running(Host(step_s=1), refresh_s=0.05) as (app, _):
-            receive = app.main.receive
+            receive = app.session.take
 
             def note(reading: Reading) -> None:
                 periods.append(reading.interval.duration_ns if reading.interval is not None else 0)
                 receive(reading)
 
-            monkeypatch.setattr(app.main, "receive", note)
+            monkeypatch.setattr(app.session, "take", note)
             await until(lambda: len(periods) > 3)
         assert set(periods) == {NS}
 

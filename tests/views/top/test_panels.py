@@ -8,11 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from neurontools.views.top.cells import BUSY, FLOPS, Cell, Cores, DeviceRow
 from neurontools.views.top.panels import cores, details, footer, summary, title, vcpu
 from neurontools.views.top.panels.frame import compose, reveal
 from neurontools.views.top.plan import Place
+from neurontools.views.top.screens.overview import OverviewScreen
 from neurontools.views.top.spans import Block, Line, Span, bar, clean, cut, left, level, right, width_of
-from neurontools.views.top.state import Cell, Contents, Cores, DeviceRow, Title, Vcpu, View, contents
+from neurontools.views.top.state import Contents, Title, Vcpu, View, contents
 from tests.views.top.crafted import host_of
 
 HOSTS = (
@@ -22,7 +24,7 @@ HOSTS = (
     host_of("inf1.24xlarge", processes=0),
     host_of("trn1.32xlarge", known=False),
 )
-VIEWS = (View(), View(flops=True, opened=frozenset({(0,), (0, 0)})), View(tab=(5000, 0), selected=(0,)))
+VIEWS = (View(), View(mode=FLOPS, opened=frozenset({(0,), (0, 0)})), View(tab=(5000, 0), selected=(0,)))
 CONTENTS = tuple(contents(*host, view) for host in HOSTS for view in VIEWS)
 TEXTS = st.text(max_size=30) | st.sampled_from(["日本語", "e\u0301", "\U0001f600" * 3])
 
@@ -34,7 +36,7 @@ def blocks(shown: Contents, width: int, height: int) -> list[Block]:
         vcpu.render(shown.vcpu, width, height),
         summary.render(shown.memory, width, height),
         details.render(shown.tree, width),
-        footer.render(shown.tabs, shown.why_no_tabs, width),
+        footer.render(shown.tabs, shown.why_no_tabs, OverviewScreen.HINTS, width),
     ]
 
 
@@ -99,13 +101,13 @@ def test_text_is_fitted_to_columns_not_letters(words: str, width: int) -> None:
 )
 def test_a_cell_shrinks_from_bar_and_number_to_the_number(cell: int, expected: str) -> None:
     row = DeviceRow(0, (Cell(0, 56.81, 0.5681), Cell(1, 100.0, 1.0)), False)
-    block = cores.render(Cores("v2", False, 78.4, (row,)), 5 + 2 * cell, 2)
+    block = cores.render(Cores("v2", BUSY, 78.4, (row,)), 5 + 2 * cell, 2)
     assert re.fullmatch(expected, text(block.lines()[1]).rstrip())
 
 
 def test_every_number_of_a_cell_is_there_without_colour() -> None:
     row = DeviceRow(3, (Cell(6, None, 0.0), Cell(7, 583.2, 5.832), Cell(8, 1.0, 0.01, shown=False)), True)
-    block = cores.render(Cores("v2", False, None, (row,), "because"), 80, 2)
+    block = cores.render(Cores("v2", BUSY, None, (row,), "because"), 80, 2)
     line = block.lines()[1]
     assert re.fullmatch(r"ND3  ┄+ +N/A +━+ 583\.20% +· *", text(line))
     assert line.ground == "selected"
@@ -132,7 +134,7 @@ def test_the_current_tab_is_in_sight_among_two_hundred() -> None:
     for place in (0, 7, 199):
         process = interval.processes[place]
         shown = contents(interval, inventory, View(tab=(process.pid, process.started_ns)))
-        line = text(footer.render(shown.tabs, "", 60).rows[0])
+        line = text(footer.render(shown.tabs, "", OverviewScreen.HINTS, 60).rows[0])
         assert f">[{place + 2}]:{process.pid}<" in line
 
 

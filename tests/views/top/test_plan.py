@@ -6,7 +6,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from neurontools.views.top.panels.cores import grid
-from neurontools.views.top.plan import BANNER, CORES, DETAILS, FOOTER, MEMORY, SECTIONS, TITLE, VCPU, Shape, plan
+from neurontools.views.top.plan import (
+    BANNER,
+    CORES,
+    DETAILS,
+    FOOTER,
+    MEMORY,
+    SECTIONS,
+    TITLE,
+    VCPU,
+    VITALS,
+    Shape,
+    plan,
+)
 
 SHAPES = (Shape(1, 2), Shape(12, 2), Shape(16, 4), Shape(16, 8), Shape(64, 4), Shape(0, 0))
 COMMON = ((80, 24), (120, 40), (200, 50))
@@ -36,7 +48,7 @@ def test_common_sizes_show_every_section_of_every_host() -> None:
     for width, height in COMMON:
         for shape in SHAPES[:4]:
             places = plan(width, height, shape)
-            assert set(places) == set(SECTIONS) - {BANNER}
+            assert set(places) == set(SECTIONS) - {BANNER, VITALS}
             assert places[DETAILS].inner[1] >= 3
 
 
@@ -55,10 +67,10 @@ def test_wide_terminals_have_the_summaries_beside_the_tree() -> None:
     assert places[MEMORY].x == places[VCPU].x == places[DETAILS].x + places[DETAILS].width
 
 
-def test_a_banner_takes_one_row_under_the_title() -> None:
+def test_a_banner_takes_one_row_under_the_tabs() -> None:
     with_banner = plan(80, 24, Shape(12, 2), banner=True)
-    assert (with_banner[BANNER].y, with_banner[BANNER].height) == (1, 1)
-    assert with_banner[CORES].y == 2
+    assert (with_banner[BANNER].y, with_banner[BANNER].height) == (2, 1)
+    assert with_banner[CORES].y == 3
     assert with_banner[FOOTER] == plan(80, 24, Shape(12, 2))[FOOTER]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neurontools.schema.interval import between
+from neurontools.views.top.cells import FLOPS
 from neurontools.views.top.reader import Reader, lean
 from neurontools.views.top.state import View, contents
 from tests.views.top.hosts import NS, Host
@@ -66,6 +67,6 @@ def test_what_is_left_out_of_a_snapshot_is_shown_nowhere() -> None:
     host = Host("opt-30b")
     before, after = host.simulation.past(NS), host.snapshot()
     assert before is not None
-    for view in (View(), View(flops=True, opened=frozenset({(0,), (0, 0)}))):
+    for view in (View(), View(mode=FLOPS, opened=frozenset({(0,), (0, 0)}))):
         whole = contents(between(before, after), host.inventory(), view)
         assert contents(between(lean(before), lean(after)), host.inventory(), view) == whole

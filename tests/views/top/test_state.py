@@ -10,6 +10,7 @@ from neurontools.metrics import BY_NAME
 from neurontools.schema.interval import Interval
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Gap
+from neurontools.views.top.cells import FLOPS
 from neurontools.views.top.memory import DEVICE_CATEGORIES, HOST_CATEGORIES, fold_device, fold_host
 from neurontools.views.top.state import Contents, View, contents
 from tests.views.top.crafted import host_of
@@ -57,11 +58,11 @@ def test_the_cores_have_the_name_that_neuron_monitor_gives_them(instance: str, l
 
 def test_flops_are_teraflops_and_the_bar_is_the_part_of_the_peak() -> None:
     interval, inventory = host_of("inf2.xlarge")
-    flops = all_of((interval, inventory), View(flops=True)).cores
+    flops = all_of((interval, inventory), View(mode=FLOPS)).cores
     assert [cell.value for cell in flops.rows[0].cells] == [0.0, pytest.approx(0.1)]
     assert flops.summary == pytest.approx(sum(core.flops_per_s or 0.0 for core in interval.cores) / 1e12)
     assert flops.rows[0].cells[1].share == pytest.approx(0.1 / 95)
-    unknown = all_of((interval, inventory._replace(chip="a new one")), View(flops=True)).cores
+    unknown = all_of((interval, inventory._replace(chip="a new one")), View(mode=FLOPS)).cores
     assert unknown.rows[0].cells[1].share == 1.0
 
 

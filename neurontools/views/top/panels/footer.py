@@ -1,42 +1,47 @@
-"""The last two lines: a tab for all Neuron processes and one for each, and what the keys do."""
+"""The last lines: on the overview a tab for all Neuron processes and one for each, and what the keys do everywhere."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from neurontools.views.top.spans import NOT_KNOWN, Block, Line, Span, cut, width_of
 from neurontools.views.top.state import Tab
 
-_OFFICIAL_KEYS = (
-    ("q", "quit"),
-    ("arrows", "move tree selection"),
-    ("enter", "expand/collapse tree item"),
-    ("x", "expand/collapse entire tree"),
-    ("a/d", "previous/next tab"),
-    ("f", "FLOPS on/off"),
-    ("1-9", "select tab"),
-)
-_SHORT_KEYS = (
-    ("q", "quit"),
-    ("f", "FLOPS"),
-    ("a/d", "tab"),
-    ("x", "all"),
-    ("enter", "open"),
-    ("arrows", "select"),
-    ("1-9", "tab"),
-)
+
+class Hint(NamedTuple):
+    """A key, what it does in full and in short, and the action that a click on it runs."""
+
+    key: str
+    does: str
+    short: str = ""
+    action: str = ""
 
 
-def render(tabs: tuple[Tab, ...], why_no_tabs: str, width: int) -> Block:
+QUIT = Hint("q", "quit", action="app.quit")
+HELP = Hint("?", "help", action="app.help")
+PAUSE = Hint("space", "pause", action="app.pause")
+
+
+def render(tabs: tuple[Tab, ...], why_no_tabs: str, hints: Sequence[Hint], width: int) -> Block:
     """Tabs and keys; the current tab is always in sight."""
-    return Block(rows=(Line(cut(_tabs(tabs, why_no_tabs, width), width)), keys(width)))
+    return Block(rows=(Line(cut(_tabs(tabs, why_no_tabs, width), width)), keys(hints, width)))
 
 
-def keys(width: int) -> Line:
-    """What the keys do, in the official words where there is room for them."""
-    for texts in (_OFFICIAL_KEYS, _SHORT_KEYS):
-        spans = [span for key, does in texts for span in (Span(f"{key}:", "key"), Span(f" {does}  ", "dim"))]
-        if width_of(spans) - 2 <= width:
+def keys(hints: Sequence[Hint], width: int) -> Line:
+    """What the keys do, in full where there is room for that; what does not fit goes whole, the last first."""
+    for short in (False, True):
+        spans = [_hint(hint, short) for hint in hints]
+        if sum(map(width_of, spans)) - 2 <= width:
             break
-    return Line(cut(spans, width))
+    while len(spans) > 1 and sum(map(width_of, spans)) - 2 > width:
+        spans.pop()
+    return Line(cut((span for hint in spans for span in hint), width))
+
+
+def _hint(hint: Hint, short: bool) -> tuple[Span, ...]:
+    does = hint.short or hint.does if short else hint.does
+    return (Span(f"{hint.key}:", "key", hint.action), Span(f" {does}  ", "dim", hint.action))
 
 
 def _tabs(tabs: tuple[Tab, ...], why: str, width: int) -> list[Span]:
@@ -56,5 +61,6 @@ def _tabs(tabs: tuple[Tab, ...], why: str, width: int) -> list[Span]:
 
 def _label(number: int, tab: Tab) -> list[Span]:
     text = f"[{number}]:{tab.name}"
-    name = Span(f">{text}<", "tab") if tab.current else Span(f" {text} ")
-    return [name, Span(f" {tab.tag} ".rstrip(" ") + "  ", "dim")]
+    link = f"select_tab({number})"
+    name = Span(f">{text}<", "tab", link) if tab.current else Span(f" {text} ", link=link)
+    return [name, Span(f" {tab.tag} ".rstrip(" ") + "  ", "dim", link)]

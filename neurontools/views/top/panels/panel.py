@@ -6,8 +6,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -17,7 +19,7 @@ from neurontools.views.top.plan import Place
 from neurontools.views.top.spans import ROLES, Block, Line
 
 _WHEEL_ROWS = 3
-_ALWAYS = frozenset({"faint", "frame", "mark", "alert", "selected"})
+_ALWAYS = frozenset({"faint", "frame", "mark", "alert", "selected", "jump"})
 _STALE_ROLE = "dim"
 
 
@@ -84,15 +86,31 @@ class Panel(Widget):
         self._styles.clear()
         super().notify_style_update()
 
+    async def on_click(self, event: events.Click) -> None:
+        """Does what the text under the mouse is linked with."""
+        link = self.link_at(event.x, event.y)
+        if link:
+            event.stop()
+            await self.app.run_action(link, default_namespace=self.screen)
+
+    def link_at(self, x: int, y: int) -> str:
+        """The action of the text at a place of the panel; empty where there is none."""
+        for span in self.shown[y].spans if 0 <= y < len(self.shown) else ():
+            x -= cell_len(span.text)
+            if x < 0:
+                return span.link
+        return ""
+
     def on_mouse_scroll_down(self) -> None:
         """Scrolls without moving the selection."""
-        self._scroll_rows(_WHEEL_ROWS)
+        self.scroll_rows(_WHEEL_ROWS)
 
     def on_mouse_scroll_up(self) -> None:
         """Scrolls back."""
-        self._scroll_rows(-_WHEEL_ROWS)
+        self.scroll_rows(-_WHEEL_ROWS)
 
-    def _scroll_rows(self, rows: int) -> None:
+    def scroll_rows(self, rows: int) -> None:
+        """Scrolls by so many rows, as far as there are any."""
         self.first += rows
         self.show(self.block, self.place, self.stale)
 

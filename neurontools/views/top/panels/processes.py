@@ -1,0 +1,90 @@
+"""The table of processes: as many of its columns as there is room for, and why the others are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from neurontools.views.top.spans import NOT_KNOWN, Block, Line, Span, cut, left, linked, right
+from neurontools.views.top.table import Column, Key, Order, Row, Table
+
+_HEAD = Row(None, {})
+_GAP = 1
+_LEAST_COMMAND = 12
+_INDENT = 2
+_MISSING = "-"
+_SORTED = {False: "▼", True: "▲"}
+_FOLLOWS = frozenset({"COMMAND"})
+
+
+def render(table: Table, order: Order, selected: Key | None, width: int, why: Callable[[str], str]) -> Block:
+    """The rows in `width` columns; `why` is asked why columns are hidden."""
+    shown = fitting(table.known, width)
+
+    def draw(row: Row) -> Line:
+        if row is _HEAD:
+            return Line(cut(_names(shown, order, width), width))
+        spans = linked(_cells(row, shown, width), f"select_process{row.key}") if row.key else _cells(row, shown, width)
+        return Line(cut(spans, width), "selected" * (row.key is not None and row.key == selected and row.depth < 2))
+
+    focus = next((n for n, row in enumerate(table.rows, 1) if row.key == selected and row.key is not None), None)
+    return Block(_heading(table, order), _note(table, why), (_HEAD, *table.rows), draw, focus, fixed=1)
+
+
+def fitting(known: Sequence[Column], width: int) -> list[Column]:
+    """The columns that fit, the most important ones first, in their order."""
+    room = width
+    kept: list[Column] = []
+    for column in sorted(known, key=lambda column: column.rank):
+        needed = (_LEAST_COMMAND if column.name in _FOLLOWS else column.width) + _GAP
+        if needed > room and kept:
+            continue
+        kept.append(column)
+        room -= needed
+    return [column for column in known if column in kept]
+
+
+def _widths(shown: Sequence[Column], width: int) -> list[int]:
+    """The last column that follows gets what is left."""
+    taken = sum(column.width + _GAP for column in shown if column.name not in _FOLLOWS)
+    return [max(_LEAST_COMMAND, width - taken) if column.name in _FOLLOWS else column.width for column in shown]
+
+
+def _names(shown: Sequence[Column], order: Order, width: int) -> list[Span]:
+    spans = []
+    for column, room in zip(shown, _widths(shown, width), strict=True):
+        by = column.name == order.column
+        name = f"{column.name}{_SORTED[order.reverse]}" if by else column.name
+        text = right(name, room) if column.number and column.name != "PID" else left(name, room)
+        spans += [Span(text, "strong" if by else "dim", f"sort('{column.name}')"), Span(" " * _GAP)]
+    return spans
+
+
+def _cells(row: Row, shown: Sequence[Column], width: int) -> list[Span]:
+    role = "text" if row.busy else "dim"
+    spans = []
+    for column, room in zip(shown, _widths(shown, width), strict=True):
+        text = row.texts.get(column.name, "" if row.key is None or row.depth > 1 else _MISSING)
+        if column.name == "PID":
+            cell = Span(left(" " * (_INDENT * row.depth) + text, room), "strong" if row.depth < 2 else "dim")
+        elif column.name == "ERRORS" and row.failing:
+            cell = Span(right(f"! {text}", room), "bad")
+        else:
+            cell = Span(right(text, room) if column.number else left(text, room), role)
+        spans += [cell, Span(" " * _GAP)]
+    return spans
+
+
+def _heading(table: Table, order: Order) -> tuple[Span, ...]:
+    found = sum(row.key is not None and row.depth < 2 for row in table.rows)
+    of = f"{found} of {table.of}" if order.words else str(table.of)
+    words = (Span("  filter ", "dim"), Span(order.words, "held")) if order.words else ()
+    return (Span("Processes", "heading"), Span(f" ({of})", "strong"), *words)
+
+
+def _note(table: Table, why: Callable[[str], str]) -> tuple[Span, ...]:
+    """The columns that no process has a value in, with the reason of the first of them."""
+    missing = [column for column in table.hidden if column.metric]
+    if not missing or not table.of:
+        return ()
+    names = ", ".join(dict.fromkeys(column.name.lower() for column in missing))
+    return (Span(f"{names} {NOT_KNOWN}: {why(missing[0].metric)}", "dim"),)

@@ -1,0 +1,52 @@
+"""Numbers as people read them in a narrow place: rates, latencies, sizes in the chosen unit, runs of cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from neurontools.units import format_bytes
+
+Sizes = Callable[[int], str]
+"""How bytes are written: in GiB or in GB."""
+
+_DECIMAL = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+_LATENCIES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+
+
+def binary(count: int) -> str:
+    """Bytes in powers of 1024: "14.75 GiB"."""
+    return format_bytes(count)
+
+
+def decimal(count: int) -> str:
+    """Bytes in powers of 1000: "15.84 GB"; below 1 kB exact."""
+    for name, size in _DECIMAL:
+        if round(abs(count) / (size // 1000), 2) >= 1000:
+            return f"{count / size:.2f} {name}"
+    return f"{count} B"
+
+
+def latency(seconds: float) -> str:
+    """A latency with three figures: "812 µs", "4.20 ms", "1.32 s"."""
+    size, unit = next((each for each in _LATENCIES if seconds >= each[0]), _LATENCIES[-1])
+    return f"{_three(seconds / size)} {unit}"
+
+
+def rate(value: float) -> str:
+    """A number per second: "0.42", "31.5", "12,345"."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.{1 if value >= 10 else 2}f}" if value else "0"
+
+
+def cores(numbers: Iterable[int]) -> str:
+    """Numbers of cores with the runs among them joined: "0-7, 12"."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+
+
+def _three(value: float) -> str:
+    return f"{value:.{max(0, 2 - (value >= 10) - (value >= 100))}f}"

@@ -1,0 +1,93 @@
+"""The help: what the keys do on this page and everywhere, and how to read what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from neurontools.views.top.panels.panel import Panel
+from neurontools.views.top.plan import Place
+from neurontools.views.top.spans import Block, Line, Span, left
+
+_MOST_WIDTH = 78
+_KEY_WIDTH = 18
+_SCROLLING = frozenset({"up", "down", "pageup", "pagedown"})
+_NAMES = {
+    "question_mark": "?",
+    "plus": "+",
+    "minus": "-",
+    "slash": "/",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "equals_sign": "=",
+}
+
+Section = tuple[str, Sequence[tuple[str, str]]]
+
+READING = (
+    ("━━━━┄┄", "part of the whole; the number beside it says the same"),
+    ("⣀⣠⣴⣿", "the last readings, the newest at the right"),
+    ("◇ held, idle", "a process holds the core, and nothing has run on it"),
+    ("N/A", "not known here; the heading of the section says why, a 0 is a real 0"),
+    ("SIMULATED", "no real host: a device model; REPLAY: a recording"),
+)
+
+
+def keys_of(bindings: Iterable[BindingType]) -> list[tuple[str, str]]:
+    """What the keys of some bindings do, each as people name it."""
+    found = (binding for binding in bindings if isinstance(binding, Binding) and binding.description)
+    return [(binding.key_display or _shown(binding.key), binding.description) for binding in found]
+
+
+def _shown(keys: str) -> str:
+    names = [_NAMES.get(key, key) for key in keys.split(",")]
+    # A capital letter does the same as the small one.
+    return ", ".join(name for name in names if not (name.isupper() and name.lower() in names))
+
+
+class HelpScreen(ModalScreen[None]):
+    """A page of text over the screen; any key that does not scroll closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll_rows(-1)"),
+        Binding("down", "scroll_rows(1)"),
+        Binding("pageup", "scroll_rows(-10)"),
+        Binding("pagedown", "scroll_rows(10)"),
+    ]
+
+    def __init__(self, sections: Sequence[Section]) -> None:
+        super().__init__()
+        rows: list[Line] = []
+        for title, entries in sections:
+            rows += [Line()] * bool(rows) + [Line((Span(title, "strong"),))]
+            rows += [Line((Span(left(f"  {key}", _KEY_WIDTH), "key"), Span(does))) for key, does in entries]
+        self._rows = rows
+        self._panel = Panel("help")
+
+    def compose(self) -> ComposeResult:
+        """One panel in the middle."""
+        yield self._panel
+
+    def on_resize(self) -> None:
+        """Puts the panel in the middle of the terminal."""
+        width, height = min(_MOST_WIDTH, self.size.width), min(len(self._rows) + 2, self.size.height)
+        x, y = (self.size.width - width) // 2, (self.size.height - height) // 2
+        place = Place(x, y, width, height, framed=width >= 8 and height >= 3, headed=height > 1)
+        note = (Span("esc closes", "dim"),)
+        self._panel.put(place)
+        self._panel.show(Block((Span("Help", "heading"),), note, self._rows), place)
+
+    def on_key(self, event: events.Key) -> None:
+        """Closes the help."""
+        if not self.active_bindings.get(event.key) or event.key in ("question_mark", "escape"):
+            event.stop()
+            self.dismiss()
+
+    def action_scroll_rows(self, rows: int) -> None:
+        """Scrolls the text."""
+        self._panel.scroll_rows(rows)

@@ -1,0 +1,153 @@
+"""What all pages of neuron-top share: title, tabs, trouble, footer, and sections drawn only when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from neurontools.views.top import plan as places
+from neurontools.views.top.panels import footer, pages, title
+from neurontools.views.top.panels.footer import Hint
+from neurontools.views.top.panels.pages import PageTab
+from neurontools.views.top.panels.panel import Panel
+from neurontools.views.top.plan import Place
+from neurontools.views.top.session import Session
+from neurontools.views.top.spans import Block, Line, Span, cut
+from neurontools.views.top.state import Title, title_of
+
+_AROUND = (places.TITLE, places.PAGES, places.BANNER, places.FOOTER)
+_LIVE = (places.BANNER, places.PAGES, places.FOOTER)
+_RETRYING = ", retrying"
+
+
+class About(NamedTuple):
+    """A page: the name by which it is asked for, the key that leads to it, and its title."""
+
+    name: str
+    key: str
+    title: str
+
+
+class PageScreen(Screen[None]):
+    """A page shows what the session has; what the person chose on it outlives that."""
+
+    ABOUT: ClassVar[About]
+    SECTIONS: ClassVar[tuple[str, ...]] = ()
+    HINTS: ClassVar[tuple[Hint, ...]] = (footer.QUIT, footer.HELP, footer.PAUSE)
+
+    def __init__(self, session: Session, every: Sequence[About]) -> None:
+        super().__init__()
+        self.session = session
+        self.every = every
+        self._host = session.hosts
+        self._places: dict[str, Place] = {}
+        self._drawn: dict[str, tuple[object, Place, bool]] = {}
+        self._panels = {name: Panel(name) for name in (*_AROUND, *self.SECTIONS)}
+
+    def compose(self) -> ComposeResult:
+        """One panel for each section; the plan decides which of them are shown."""
+        yield from self._panels.values()
+
+    def on_resize(self) -> None:
+        """The terminal has another size."""
+        self.update()
+
+    def on_screen_resume(self) -> None:
+        """The page is in front again: much may have happened."""
+        self.update()
+
+    def update(self) -> None:
+        """Draws the sections that differ from what is on the screen."""
+        if not self.is_mounted:
+            return
+        if self._host != self.session.hosts:
+            self._host = self.session.hosts
+            self.forget()
+        self.prepare()
+        now = self.lay_out(*self.size)
+        if now != self._places:
+            self._places = now
+            for name, panel in self._panels.items():
+                panel.put(now.get(name))
+        for name, place in now.items():
+            stale = self.session.stale and name not in _LIVE
+            drawn = (self._part(name), place, stale)
+            if drawn != self._drawn.get(name):
+                self._drawn[name] = drawn
+                self._panels[name].show(self._block(name, place), place, stale)
+
+    def forget(self) -> None:
+        """Another host answers: what was chosen on the one before has no meaning here."""
+
+    def prepare(self) -> None:
+        """Makes what the sections are drawn from."""
+
+    def lay_out(self, width: int, height: int) -> dict[str, Place]:
+        """The places of what is shown."""
+        around, top, body = places.around(width, height, bool(self.session.trouble))
+        return around | self.plan(width, height, top, body)
+
+    def plan(self, width: int, height: int, top: int, body: int) -> dict[str, Place]:
+        """The places of the page's own sections in the `body` rows from `top` on."""
+        return {
+            name: place
+            for section in self.SECTIONS[:1]
+            for name, place in places.whole(width, height, top, body, section).items()
+        }
+
+    def part(self, name: str) -> object:
+        """What a section is drawn from: it is drawn again only when that differs."""
+        return name
+
+    def block(self, name: str, place: Place) -> Block:
+        """A section, drawn."""
+        return Block(heading=(Span(name),))
+
+    def headline(self) -> Title | None:
+        """What the first line says of the host; None while nothing has been read."""
+        session = self.session
+        if session.interval is None or session.inventory is None:
+            return None
+        return title_of(session.interval, session.inventory)
+
+    def foot(self, width: int) -> Block:
+        """The lines at the bottom."""
+        return Block(rows=(footer.keys(self.HINTS, width),))
+
+    def _part(self, name: str) -> object:
+        session = self.session
+        match name:
+            case places.BANNER:
+                return session.trouble
+            case places.PAGES:
+                return ()
+            case places.TITLE:
+                return self.headline()
+            case _:
+                return self.part(name)
+
+    def _block(self, name: str, place: Place) -> Block:
+        session, width = self.session, place.inner[0]
+        match name:
+            case places.BANNER:
+                return _banner(session.trouble, width)
+            case places.PAGES:
+                tabs = [PageTab(*about, current=about is self.ABOUT) for about in self.every]
+                return pages.render(tabs, (), width)
+            case places.TITLE:
+                shown = self.headline()
+                return title.render(shown, session.version, width) if shown else title.waiting(session.version, width)
+            case places.FOOTER:
+                return self.foot(width)
+            case _:
+                return self.block(name, place)
+
+
+def _banner(trouble: str, width: int) -> Block:
+    """What is wrong, cut if it must be, and that it is being tried again."""
+    text = cut((Span(f" {trouble}", "alert"),), max(0, width - len(_RETRYING)))
+    spans = [Span(span.text.rstrip() if span.role == "text" else span.text, "alert") for span in text]
+    return Block(rows=(Line(cut((*spans, Span(_RETRYING, "alert")), width), "alert"),))

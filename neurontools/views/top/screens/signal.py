@@ -1,0 +1,108 @@
+"""The question before a signal is sent: which one, to which process, and then a yes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from neurontools.views.top.control import SIGNALS
+from neurontools.views.top.panels.panel import Panel
+from neurontools.views.top.plan import Place
+from neurontools.views.top.spans import Block, Line, Span, left
+
+_WIDTH = 66
+_NAME = 10
+_SENDING = "sending…"
+
+
+class SignalScreen(ModalScreen[None]):
+    """Asks; `send` is called with the signal's number once it was confirmed, and says how that went."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)"),
+        Binding("down", "move(1)"),
+        Binding("enter,y,Y", "confirm"),
+        Binding("escape,n,N,q,Q", "close", priority=True),
+    ]
+
+    def __init__(self, whom: str, command: str, send: Callable[[int], str]) -> None:
+        super().__init__()
+        self._whom = whom
+        self._command = command
+        self._send = send
+        self._chosen = 0
+        self._asked = False
+        self._outcome = ""
+        self._panel = Panel("signal")
+
+    def compose(self) -> ComposeResult:
+        """One panel in the middle."""
+        yield self._panel
+
+    def on_resize(self) -> None:
+        """Puts the panel in the middle of the terminal."""
+        self._update()
+
+    def action_move(self, rows: int) -> None:
+        """Another signal; a question that was asked of the one before is withdrawn."""
+        if not self._outcome:
+            self._chosen = max(0, min(len(SIGNALS) - 1, self._chosen + rows))
+            self._asked = False
+            self._update()
+
+    def action_choose(self, place: int) -> None:
+        """A click on a signal."""
+        self._chosen = place
+        self.action_move(0)
+
+    def action_confirm(self) -> None:
+        """First asks, then sends, then closes."""
+        if self._outcome:
+            self.dismiss()
+        elif self._asked:
+            self._outcome = _SENDING
+            self.run_worker(self._deliver(SIGNALS[self._chosen][0]))
+            self._update()
+        else:
+            self._asked = True
+            self._update()
+
+    def action_close(self) -> None:
+        """Nothing is sent."""
+        self.dismiss()
+
+    async def _deliver(self, number: int) -> None:
+        """Beside the screen: whoever passes the signal on may be slow."""
+        self._outcome = await asyncio.to_thread(self._send, number)
+        self._update()
+
+    def _update(self) -> None:
+        rows = self._rows()
+        width, height = min(_WIDTH, self.size.width), min(len(rows) + 2, self.size.height)
+        x, y = (self.size.width - width) // 2, (self.size.height - height) // 2
+        place = Place(x, y, width, height, framed=width >= 8 and height >= 3, headed=height > 1)
+        self._panel.put(place)
+        heading = (Span(f"Send a signal to {self._whom}", "heading"),)
+        self._panel.show(Block(heading, (), rows, focus=len(rows) - 1), place)
+
+    def _rows(self) -> list[Line]:
+        rows = [Line((Span(self._command, "dim"),)), Line()]
+        for place, (_, name, does) in enumerate(SIGNALS):
+            link = f"choose({place})"
+            spans = (Span(left(f" {name}", _NAME), "strong", link), Span(does, "text", link))
+            rows.append(Line(spans, "selected" * (place == self._chosen)))
+        name = SIGNALS[self._chosen][1]
+        if self._outcome:
+            question = Line((Span(self._outcome, "strong"), Span("   esc closes", "dim")))
+        elif self._asked:
+            ask = Span(f"Send {name} to {self._whom}? ", "warn")
+            yes, no = Span("y", "key", "confirm"), Span("n", "key", "close")
+            question = Line((ask, yes, Span(" yes, ", "dim"), no, Span(" no", "dim")))
+        else:
+            question = Line((Span("arrows choose, enter asks once more, esc closes", "dim"),))
+        return [*rows, Line(), question]

@@ -1,0 +1,180 @@
+"""The table of processes: which columns there are, their values, and the rows in the order that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from neurontools.schema.interval import Interval, ProcessInterval
+from neurontools.views.top import quantities
+from neurontools.views.top.quantities import Sizes
+from neurontools.views.top.spans import clean
+
+Key = tuple[int, int]
+Value = str | int | float | None
+
+_MOST_COMMAND = 10_000
+
+
+class Column(NamedTuple):
+    """A column. `value` is what rows are sorted by, `metric` the number of the catalogue that says why it is unknown.
+
+    `width` is in terminal columns; the last column that is shown takes what is left. The lower `rank`, the longer
+    the column stays when the terminal gets narrow. Columns of numbers sort from the largest on.
+    """
+
+    name: str
+    width: int
+    rank: int
+    value: Callable[[ProcessInterval], Value]
+    text: Callable[[Value], str] = str
+    metric: str = ""
+    number: bool = True
+
+
+class Row(NamedTuple):
+    """A line of the table: a process, or in the tree a user or a model; `texts` by the name of the column."""
+
+    key: Key | None
+    texts: dict[str, str]
+    depth: int = 0
+    busy: bool = True
+    failing: bool = False
+
+
+class Order(NamedTuple):
+    """What the person asked for: the column to sort by, whether the other way round, words to find, and the tree."""
+
+    column: str = "UTIL"
+    reverse: bool = False
+    words: str = ""
+    tree: bool = False
+
+
+class Table(NamedTuple):
+    """The rows found `of` so many processes; `known` are the columns that some process has a value in."""
+
+    rows: tuple[Row, ...]
+    known: tuple[Column, ...]
+    hidden: tuple[Column, ...]
+    of: int
+
+
+def key_of(process: ProcessInterval) -> Key:
+    """What tells a process from all others, also from a later one with its pid."""
+    return process.pid, process.started_ns
+
+
+def columns(sizes: Sizes) -> tuple[Column, ...]:
+    """All columns from left to right."""
+    size = partial(_sized, sizes)
+    percent, plain = partial(_number, "{:.1f}"), partial(_number, "{:,}")
+    of_process = "process_"
+    return (
+        Column("PID", 8, 0, lambda p: p.pid, str),
+        Column("TAG", 14, 2, lambda p: clean(p.tag) if p.tag and p.tag != str(p.pid) else None, _text, number=False),
+        Column("USER", 9, 10, lambda p: p.user and clean(p.user), _text, number=False),
+        Column("CORES", 11, 3, lambda p: len(p.cores) or None, str),
+        Column("UTIL", 7, 1, lambda p: p.utilization_percent, percent, f"{of_process}utilization_percent"),
+        Column("DEV MEM", 12, 4, lambda p: p.memory_used_bytes, size, f"{of_process}memory_used_bytes"),
+        Column("HOST MEM", 12, 12, lambda p: p.host_memory_bytes, size, f"{of_process}host_memory_used_bytes"),
+        Column("RESIDENT", 12, 13, lambda p: p.resident_bytes, size, f"{of_process}resident_bytes"),
+        Column("EXEC/S", 9, 5, lambda p: p.executions_per_s, _rate, f"{of_process}executions_per_s"),
+        Column("P50", 9, 9, _p50, _latency, f"{of_process}latency_s"),
+        Column("P99", 9, 6, _p99, _latency, f"{of_process}latency_s"),
+        Column("ERRORS", 8, 7, errors_of, plain, f"{of_process}errors_total"),
+        Column("vCPU", 7, 11, _vcpu, percent, f"{of_process}vcpu_user_percent"),
+        Column("COMMAND", 20, 8, lambda p: p.command and clean(p.command[:_MOST_COMMAND]), _text, number=False),
+    )
+
+
+def errors_of(process: ProcessInterval) -> int | None:
+    """All errors of a process since it started."""
+    return None if process.errors_total is None else sum(process.errors_total.values())
+
+
+def table(interval: Interval, order: Order, every: Sequence[Column]) -> Table:
+    """The processes that hold all words of the filter, sorted; processes with equal values by their pid."""
+    shown = tuple(column for column in every if any(column.value(p) is not None for p in interval.processes))
+    words = order.words.lower().split()
+    found = [process for process in interval.processes if all(word in _searched(process) for word in words)]
+    by = next((column for column in every if column.name == order.column), every[0])
+    found.sort(key=lambda process: process.pid)
+    found.sort(key=partial(_sorting, by), reverse=by.number != order.reverse)
+    rows = _tree(found, every) if order.tree else (_row(process, every) for process in found)
+    hidden = tuple(column for column in every if column not in shown)
+    return Table(tuple(rows), shown, hidden, len(interval.processes))
+
+
+def _sorting(column: Column, process: ProcessInterval) -> tuple[bool, str | int | float]:
+    """What is unknown comes last where the largest comes first."""
+    value = column.value(process)
+    missing: str | int = 0 if column.number else ""
+    text = value.lower() if isinstance(value, str) else value
+    return (value is not None) == column.number, missing if text is None else text
+
+
+def _tree(processes: Sequence[ProcessInterval], every: Sequence[Column]) -> Iterator[Row]:
+    """Users, their processes, and the models of these."""
+    by_user: dict[str, list[ProcessInterval]] = {}
+    for process in processes:
+        by_user.setdefault(clean(process.user or "user unknown"), []).append(process)
+    for user, own in by_user.items():
+        count = f"{len(own)} process{'es' * (len(own) != 1)}"
+        yield Row(None, {"PID": user, "COMMAND": count, "TAG": count}, busy=False)
+        for process in own:
+            yield _row(process, every)._replace(depth=1)
+            for model in process.models or ():
+                held = sum(sum(piece.device_memory.values()) for piece in model.subgraphs)
+                cores = quantities.cores({piece.core for piece in model.subgraphs})
+                size = next(column.text for column in every if column.name == "DEV MEM")
+                texts = {"PID": str(model.model_id), "TAG": clean(model.name), "CORES": cores, "DEV MEM": size(held)}
+                yield Row(key_of(process), texts | {"COMMAND": clean(model.name)}, 2, model.running)
+
+
+def _row(process: ProcessInterval, every: Sequence[Column]) -> Row:
+    values = {column.name: (column, column.value(process)) for column in every}
+    texts = {name: column.text(value) for name, (column, value) in values.items() if value is not None}
+    if process.cores:
+        texts["CORES"] = quantities.cores(process.cores)
+    return Row(key_of(process), texts, 0, bool(process.utilization_percent), bool(sum((process.errors or {}).values())))
+
+
+def _searched(process: ProcessInterval) -> str:
+    parts = (str(process.pid), process.tag, process.user, process.command)
+    return " ".join(part for part in parts if part).lower()
+
+
+def _p50(process: ProcessInterval) -> float | None:
+    return None if process.latency_total is None else process.latency_total.p50
+
+
+def _p99(process: ProcessInterval) -> float | None:
+    return None if process.latency_total is None else process.latency_total.p99
+
+
+def _vcpu(process: ProcessInterval) -> float | None:
+    if process.vcpu_user_percent is None or process.vcpu_system_percent is None:
+        return None
+    return process.vcpu_user_percent + process.vcpu_system_percent
+
+
+def _text(value: Value) -> str:
+    return str(value)
+
+
+def _number(form: str, value: Value) -> str:
+    return form.format(value)
+
+
+def _sized(sizes: Sizes, value: Value) -> str:
+    return sizes(int(value or 0))
+
+
+def _rate(value: Value) -> str:
+    return quantities.rate(float(value or 0))
+
+
+def _latency(value: Value) -> str:
+    return quantities.latency(float(value or 0))

@@ -1,0 +1,48 @@
+"""neuron-top in a terminal of Textual's own, for tests: started, looked at, waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.pilot import Pilot
+
+from neurontools.views.top.app import TopApp
+from neurontools.views.top.control import Control
+from neurontools.views.top.reader import Reader
+from neurontools.views.top.session import NO_CONTROL
+from tests.views.top.hosts import VERSION, WAIT_S, Host
+
+NEVER_S = 3600.0
+
+
+@asynccontextmanager
+async def running(
+    host: Host, size: tuple[int, int] = (120, 40), refresh_s: float = NEVER_S, control: Control = NO_CONTROL
+) -> AsyncIterator[tuple[TopApp, Pilot[None]]]:
+    reader = Reader(host)
+    app = TopApp(reader, reader.read(), VERSION, refresh_s, control)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield app, pilot
+        host.go_on.set()
+
+
+def page(app: TopApp) -> list[str]:
+    """What the screen shows, panel by panel."""
+    panels = [panel for panel in app.page._panels.values() if panel.display]
+    return ["".join(span.text for span in line.spans) for panel in panels for line in panel.shown]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(int(WAIT_S / 0.01)):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it never happened")
+
+
+def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
+    asyncio.run(test())
