@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from dashboards import promtool
+from dashboards.boards import BOARDS
+from dashboards.grafana_json import grafana_text
 from dashboards.rule_files import ALERTS_FILE, RECORDINGS_FILE, alerts_text, recordings_text
 from dashboards.scenes import SCENES
 
@@ -24,8 +26,15 @@ def rule_tests() -> dict[str, Callable[[], str]]:
     return {f"{TESTS}/{RECORDINGS_FILE}": promtool.recordings_text, **of_scenes}
 
 
+def grafana_files() -> Iterator[tuple[str, str]]:
+    """The dashboards."""
+    for board in BOARDS:
+        yield f"grafana/{board.uid}.json", grafana_text(board)
+
+
 def files() -> Iterator[tuple[str, str]]:
     """All of them."""
     yield from rule_files()
+    yield from grafana_files()
     for name, make in rule_tests().items():
         yield name, make()
