@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from neurontools.commands.feed import Item, Read
     from neurontools.exporters.prometheus.page import Page
     from neurontools.exporters.prometheus.serve import Server
+    from neurontools.schema.inventory import Inventory
+    from neurontools.schema.owners import Owners
 
 NAME = "neuron-monitor-prometheus"
 OFFICIAL_NAME = f"{NAME}.py"
@@ -38,6 +40,11 @@ _FLAGS = (
     Flag("web-config", "TLS and users, a file in node_exporter's style", value="FILE"),
     Flag("period", f"How often to read; {DEFAULT_PERIOD} unless given", value="DURATION"),
     Flag("max-age", f"Serve the last reading for so long when no new one comes; {DEFAULT_MOST_AGE}", value="DURATION"),
+    Flag("kubernetes", "Name pod, namespace and container on what is of one device, core or process"),
+    Flag(
+        "pod-resources", "The kubelet's socket that tells them; /var/lib/kubelet/pod-resources/kubelet.sock", value="S"
+    ),
+    Flag("enable-k8s-info", "As --kubernetes, under AWS's name"),
     Flag("compat", "The page of AWS's script"),
     Flag("lean", "The page of our own, also under AWS's name"),
     Flag("once", "Print the page once and end"),
@@ -52,6 +59,7 @@ _EXAMPLES = (
     (f"{NAME} --listen 0.0.0.0:9100 --web-config web.yml", "from other machines, with TLS and a password"),
     (f"{NAME} --once | promtool check metrics", "the page, without a server"),
     (f"neuron-monitor | {OFFICIAL_NAME} --port 8000", "as AWS's script is used"),
+    (f"{NAME} --kubernetes --listen 0.0.0.0", "in a pod of a DaemonSet: whose each core is"),
     (f"neuron-model run -- {NAME}", "without a Neuron host"),
 )
 
@@ -66,6 +74,8 @@ class _Options(NamedTuple):
     most_age_s: float
     compat: bool
     source: str | None
+    pod_resources: str | None
+    """The kubelet's socket; None where nobody asked for pods."""
 
 
 Render = Callable[["Read"], str]
@@ -123,7 +133,15 @@ def _options(given: Mapping[str, str], official: bool) -> _Options:
         most_age_s=seconds("max-age", given.get("max-age", DEFAULT_MOST_AGE)),
         compat="compat" in given or (official and "lean" not in given),
         source=given.get("source", STDIN if official else None),
+        pod_resources=_pod_resources(given),
     )
+
+
+def _pod_resources(given: Mapping[str, str]) -> str | None:
+    from neurontools.sources.kubernetes.podresources import DEFAULT_SOCKET
+
+    asked = {"kubernetes", "enable-k8s-info", "pod-resources"} & given.keys()
+    return given.get("pod-resources", DEFAULT_SOCKET) if asked else None
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -140,16 +158,21 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _renderer(compat: bool) -> Render:
+def _renderer(compat: bool, owners_of: Callable[[Inventory], Owners | None] | None) -> Render:
+    """What makes a page of a reading; `owners_of` tells who was given what, where pods were asked for."""
     from time import time
 
-    from neurontools.exporters.prometheus import FAMILIES, View, render
+    from neurontools.exporters.prometheus import FAMILIES, OFFICIAL, View, render
     from neurontools.exporters.prometheus.compat import CompatPage, compat_view
+    from neurontools.exporters.prometheus.owned import owned
 
+    told = owners_of or (lambda _: None)
+    families = OFFICIAL if compat else FAMILIES
+    shown = owned(families) if owners_of is not None else families
     if not compat:
-        return lambda read: render(View.of(read.interval, read.inventory), FAMILIES)
-    page = CompatPage()
-    return lambda read: page.render(compat_view(read.interval, read.inventory), time())
+        return lambda read: render(View.of(read.interval, read.inventory, told(read.inventory)), shown)
+    page = CompatPage(shown)
+    return lambda read: page.render(compat_view(read.interval, read.inventory, told(read.inventory)), time())
 
 
 def _print(options: _Options, counted: bool) -> None:
@@ -157,9 +180,10 @@ def _print(options: _Options, counted: bool) -> None:
     from neurontools.commands.publishing import items_of, say_as
     from neurontools.commands.stream import ending
 
-    render = _renderer(options.compat)
+    say = say_as(NAME)
+    render = _renderer(options.compat, _owners_of(options, say))
     with ending():
-        for item in items_of(options.source, options.period_s, say_as(NAME)):
+        for item in items_of(options.source, options.period_s, say):
             if not isinstance(item, Lost):
                 text = render(item)
                 errors.write(_series_counts(text) if counted else text)
@@ -192,7 +216,8 @@ def _serve(options: _Options) -> None:
             say(f"serving {server.url}/metrics")
             items = items_of(options.source, options.period_s, say)
             # The lean page has that family among its own.
-            _fill(page, items, _renderer(options.compat), up_text(True) if options.compat else "")
+            render = _renderer(options.compat, _owners_of(options, say))
+            _fill(page, items, render, up_text(True) if options.compat else "")
         finally:
             server.stop()
 
@@ -203,6 +228,14 @@ def _fill(page: Page, items: Iterable[Item], render: Render, ending: str) -> Non
     for item in items:
         if not isinstance(item, Lost):
             page.put((render(item) + ending).encode())
+
+
+def _owners_of(options: _Options, say: Callable[[str], None]) -> Callable[[Inventory], Owners | None] | None:
+    if options.pod_resources is None:
+        return None
+    from neurontools.commands.pods import Pods
+
+    return Pods(options.pod_resources, say).owners
 
 
 def _server(options: _Options, page: Page) -> Server:

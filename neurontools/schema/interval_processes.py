@@ -78,6 +78,7 @@ def process_interval(
         user=current.user,
         tag=current.tag,
         command=current.command,
+        job=current.job,
         runtime_version=current.runtime_version,
         cores=numbers,
         groups=tuple([_logical(group, period.core_size) for group in current.groups]),

@@ -9,7 +9,7 @@ from msgspec import field
 
 from neurontools.schema.document import Compact, Document, version_field
 from neurontools.schema.histogram import Histogram
-from neurontools.schema.snapshot import Head, Snapshot
+from neurontools.schema.snapshot import Head, Job, Snapshot
 
 
 class NoInterval(ValueError):  # noqa: N818 (an outcome that callers expect, not a fault)
@@ -220,6 +220,7 @@ class ProcessInterval(Document, frozen=True, kw_only=True):
     user: str | None = None
     tag: str | None = None
     command: str | None = None
+    job: Job | None = None
     runtime_version: str | None = None
     cores: tuple[int, ...] = ()
     groups: tuple[tuple[int, ...], ...] = ()

@@ -198,6 +198,14 @@ class Workload(Document, frozen=True, kw_only=True):
     request_latency: Histogram | None = None
 
 
+class Job(Document, frozen=True, kw_only=True):
+    """What started a process: `kind` is kubernetes (`id` is the pod's UID) or slurm (`id` is the job's number)."""
+
+    kind: str
+    id: str
+    container: str | None = None
+
+
 class Process(Document, frozen=True, kw_only=True):
     """A process with a Neuron runtime; (pid, started_ns) identifies it.
 
@@ -212,6 +220,7 @@ class Process(Document, frozen=True, kw_only=True):
     user: str | None = None
     tag: str | None = None
     command: str | None = None
+    job: Job | None = None
     runtime_version: str | None = None
     cores: tuple[int, ...] = ()
     groups: tuple[tuple[int, ...], ...] = ()

@@ -18,6 +18,7 @@ from neurontools.hardware.instances import INSTANCES
 from tests.commands.host import TickingHost
 from tests.conftest import ROOT
 from tests.exporters.nodes import interval_of, inventory_for, report_of
+from tests.sources.kubernetes.kubelets import CORE, container, kubelet, pods
 from tests.sources.server import socket_path
 
 SOON_S = 30
@@ -77,6 +78,24 @@ def test_series_are_counted(host: TickingHost) -> None:
     lines = done.stdout.decode().splitlines()
     counts = [int(line.split()[-1]) for line in lines[:-2]]
     assert lines[-1] == f"{sum(counts)} series" and min(counts) > 0
+
+
+def test_pods_are_named_as_the_kubelet_tells_them(host: TickingHost) -> None:
+    held = container("server", devices={CORE: ["0"]})
+    with kubelet(pods(("serving", "chat-0", held))) as found:
+        done = run("--source", f"model:{host.path}", "--once", "--pod-resources", found.socket)
+    assert (done.returncode, done.stderr) == (0, b"")
+    named = 'container="server",namespace="serving",neuron_device="0",neuroncore="0",pod="chat-0"'
+    assert f"neuron_core_utilization_ratio{{{named}}}" in done.stdout.decode()
+
+
+@pytest.mark.parametrize("flag", ["--kubernetes", "--enable-k8s-info"])
+def test_without_a_kubelet_the_page_is_there_and_the_reason_is_said_once(host: TickingHost, flag: str) -> None:
+    done = run("--source", f"model:{host.path}", "--once", flag, "--pod-resources", "/nonexistent/kubelet.sock")
+    bare = run("--source", f"model:{host.path}", "--once")
+    assert families(done.stdout.decode()) == families(bare.stdout.decode()) != set()
+    (line,) = done.stderr.decode().splitlines()
+    assert "pods are unknown: no kubelet at /nonexistent/kubelet.sock: no such file or directory; mount" in line
 
 
 @pytest.mark.parametrize(

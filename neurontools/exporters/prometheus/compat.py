@@ -11,14 +11,15 @@ from neurontools.exporters.prometheus.family import COUNTER, INFO, Family, Label
 from neurontools.exporters.prometheus.official import OFFICIAL
 from neurontools.schema.interval import Interval
 from neurontools.schema.inventory import Inventory
+from neurontools.schema.owners import Owners
 
 _INSTANCE = ("availability_zone", "instance_id", "instance_name", "instance_type", "region", "subnet_id")
 
 
-def compat_view(interval: Interval, inventory: Inventory) -> View:
+def compat_view(interval: Interval, inventory: Inventory, owners: Owners | None = None) -> View:
     """A view in which processes are called as neuron-monitor calls them: by their tag, else their pid."""
     tags = {(each.pid, each.started_ns): each.tag or str(each.pid) for each in interval.processes}
-    return View(interval, inventory, tags)
+    return View(interval, inventory, tags, owners)
 
 
 class CompatPage:

@@ -12,6 +12,7 @@ from neurontools.schema.deltas import NS_PER_S
 from neurontools.schema.histogram import Histogram, middle_of
 from neurontools.schema.interval_records import Interval
 from neurontools.schema.inventory import Inventory
+from neurontools.schema.owners import Owners
 
 COUNTER, GAUGE, HISTOGRAM, INFO = "counter", "gauge", "histogram", "info"
 
@@ -29,16 +30,19 @@ Point = tuple[Labels, float | Histogram]
 
 
 class View(NamedTuple):
-    """What is rendered: an interval, what is installed, and what each process is called, by pid and start."""
+    """What is rendered: an interval, what is installed, what each process is called, by pid and start, and who was
+    given what where that is known.
+    """
 
     interval: Interval
     inventory: Inventory
     tags: Mapping[tuple[int, int], str]
+    owners: Owners | None = None
 
     @classmethod
-    def of(cls, interval: Interval, inventory: Inventory) -> View:
+    def of(cls, interval: Interval, inventory: Inventory, owners: Owners | None = None) -> View:
         """A view in which each process has a name that its successor will have again."""
-        return cls(interval, inventory, runtime_tags(interval))
+        return cls(interval, inventory, runtime_tags(interval), owners)
 
 
 class Family(NamedTuple):

@@ -164,4 +164,23 @@ EXPECTED = Family(
     "neuron_node_devices_expected", GAUGE, "Neuron devices that an instance of this type has.", (), _expected
 )
 
-OWN: tuple[Family, ...] = (SOURCE, UP, EXPECTED, *(_family(metric) for metric in CATALOGUE if not why_left_out(metric)))
+
+def _jobs(view: View) -> Iterator[Point]:
+    for process in view.interval.processes:
+        if process.job is not None:
+            tag = view.tags[process.pid, process.started_ns]
+            yield (tag, process.job.kind, process.job.id, process.job.container or ""), 1.0
+
+
+JOB = Family(
+    "neuron_runtime_job",
+    INFO,
+    "What started a process: a pod, by its UID, or a job of Slurm.",
+    ("runtime_tag", "scheduler", "job", "container_id"),
+    _jobs,
+)
+
+OWN: tuple[Family, ...] = (
+    *(SOURCE, UP, EXPECTED, JOB),
+    *(_family(metric) for metric in CATALOGUE if not why_left_out(metric)),
+)

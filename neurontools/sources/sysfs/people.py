@@ -1,12 +1,17 @@
 """Who the processes are that hold a device: what stays the same while one lives is read once."""
 
+from __future__ import annotations
+
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from neurontools.sources.sysfs import holders
 from neurontools.sources.sysfs.files import Root
 from neurontools.sources.sysfs.watch import Held
 from neurontools.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from neurontools.schema.snapshot import Job
 
 _VERSION_PAUSE_NS = 10 * NS_PER_S
 _STATUS_BYTES = 1 << 14
@@ -31,16 +36,25 @@ class People:
         self._known: dict[int, Person] = {}
         self._versions: dict[int, str] = {}
         self._asked_ns: dict[int, int] = {}
+        self._jobs: dict[int, Job | None] = {}
         self._users: dict[int, str] | None = None
 
     def person(self, held: Held) -> Person:
         """Who holds; a pid that belongs to another process by now is met anew."""
         known = self._known.get(held.pid)
         if known is None or known.started_ticks != held.stat.started_ticks:
+            self._forget(held.pid)
             known = self._known[held.pid] = self._meet(held)
-            self._versions.pop(held.pid, None)
-            self._asked_ns.pop(held.pid, None)
         return known
+
+    def job(self, held: Held) -> Job | None:
+        """The pod or Slurm job that started it, as far as its control group tells."""
+        # Only records of processes need it, and what they are made of; an inventory does without.
+        from neurontools.sources.sysfs.cgroup import job_of_process
+
+        if held.pid not in self._jobs:
+            self._jobs[held.pid] = job_of_process(self._root, held.pid)
+        return self._jobs[held.pid]
 
     def runtime_version(self, held: Held, now_ns: int) -> str | None:
         """The version of its Neuron runtime: None for a tool, which has none, UNKNOWN_VERSION where it hides it."""
@@ -57,9 +71,12 @@ class People:
     def keep(self, pids: set[int]) -> None:
         """Forgets all processes but these."""
         for gone in self._known.keys() - pids:
-            del self._known[gone]
-            self._versions.pop(gone, None)
-            self._asked_ns.pop(gone, None)
+            self._forget(gone)
+
+    def _forget(self, pid: int) -> None:
+        kept: tuple[dict[int, Any], ...] = (self._known, self._versions, self._asked_ns, self._jobs)
+        for by_pid in kept:
+            by_pid.pop(pid, None)
 
     def _meet(self, held: Held) -> Person:
         status = self._status(held.pid)

@@ -54,6 +54,7 @@ def _record(
         user=person.user,
         tag=person.tag,
         command=person.command,
+        job=people.job(held),
         runtime_version=people.runtime_version(held, now_ns),
         cores=cores,
         resident_bytes=stat.resident_pages * around.page_bytes,
