@@ -22,7 +22,7 @@ _COMMANDS = {
         "publish it as CloudWatch metrics (neuron-monitor-cloudwatch)",
     ),
     "otlp": ("neurontools.commands.monitor_otlp", "send it to an OpenTelemetry collector (neuron-monitor-otlp)"),
-    "recorder": ("neurontools.commands.recorder", "list recordings and print what is in them (neuron-recorder)"),
+    "recorder": ("neurontools.commands.recorder", "record a host, list and print recordings (neuron-recorder)"),
     "doctor": ("neurontools.commands.doctor", "say what is wrong with this host, and what to do (neuron-doctor)"),
     "capture": ("neurontools.commands.capture", "copy this host's driver files, without what identifies the host"),
 }

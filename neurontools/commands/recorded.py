@@ -13,7 +13,7 @@ from neurontools.schema.source import SourceError
 T = TypeVar("T", Recording, Series)
 
 _MOST_TOLD = 10
-_NO_FILE = "make one with: neuron-model record --for 1h FILE"
+_NO_FILE = "make one with: neuron-recorder record, or neuron-model record --for 1h FILE"
 
 
 @contextmanager

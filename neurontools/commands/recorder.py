@@ -1,4 +1,4 @@
-"""neuron-recorder: what recordings hold, and their readings in the formats of other tools."""
+"""neuron-recorder: records a host, says what recordings hold, and prints them in the formats of other tools."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
+from neurontools.commands.source_flags import SOURCE_FLAGS
 
 NAME = "neuron-recorder"
 
-_ABOUT = "Lists recordings and turns them into the formats of other tools."
+_ABOUT = "Records a host, lists recordings and turns them into the formats of other tools."
 
 _INSTANT = "-10m (before the end), 10m (after the start) or 2026-01-05T00:10:00Z"
 
@@ -26,6 +27,18 @@ _DUMP = (
 )
 
 
+_RECORD = (
+    *SOURCE_FLAGS,
+    Flag("to", "The directory to record to; among the state of the user, of root in /var/lib", value="DIR"),
+    Flag("period", "The time from one reading to the next; 1s unless given", value="DURATION"),
+    Flag("keep", "How long recordings are kept; 7d unless given", value="DURATION"),
+    Flag("max-size", "How much room they may take; 1GB unless given", value="SIZE"),
+    Flag("command-lines", "Record the processes' command lines, not only the programs' names"),
+    Flag("for", "End after so long; else a signal ends it", value="DURATION"),
+    _HELP,
+)
+
+
 class _Verb(NamedTuple):
     """What takes the options and operands, as module:function, imported only then, and what the help says."""
 
@@ -37,6 +50,19 @@ class _Verb(NamedTuple):
 
 
 _VERBS = {
+    "record": _Verb(
+        "neurontools.commands.recorder_record:record",
+        "",
+        "Records a host into a directory until it is stopped: a day as often as told, what is older every 10 s.",
+        _RECORD,
+        (
+            ("record", "this host, a reading a second, the last seven days"),
+            ("record --to /data/flight --keep 30d --max-size 4GB", "more of it, elsewhere"),
+            ("record --source 'aws:ssh HOST neuron-monitor'", "another host, from afar"),
+            ("neuron-model run -- neuron-recorder record --for 1m", "a simulated host, for a minute"),
+            ("neuron-top --source replay:/data/flight@-10m", "what was recorded, as it happened"),
+        ),
+    ),
     "dump": _Verb(
         "neurontools.commands.recorder_dump:dump",
         "PATH",
@@ -67,8 +93,8 @@ _VERBS = {
 }
 
 _EXAMPLES = (
-    ("neuron-model record --for 24h --step 15s day.nrec", "a day of a simulated host, to have a recording"),
     *((f"{NAME} {command}", meaning) for verb in _VERBS.values() for command, meaning in verb.examples[:1]),
+    ("neuron-model record --for 24h --step 15s day.nrec", "a day of a simulated host, as fast as it goes"),
 )
 
 
@@ -106,10 +132,12 @@ def _do(word: str, arguments: Sequence[str]) -> None:
             (f"{NAME} {command}" if command.startswith(word) else command, meaning)
             for command, meaning in verb.examples
         ]
-        errors.write(usage(f"{NAME} {word} {verb.operands}", verb.about, verb.flags, examples))
+        errors.write(usage(f"{NAME} {word} {verb.operands}".rstrip(), verb.about, verb.flags, examples))
         return
-    if not operands or (len(operands) > 1 and not verb.operands.endswith("…")):
-        raise errors.UsageError(f"{word} takes {verb.operands}, found {' '.join(operands) or 'nothing'}")
+    many, wanted = verb.operands.endswith("…"), bool(verb.operands)
+    if bool(operands) != wanted or (len(operands) > 1 and not many):
+        expected = verb.operands or "options only"
+        raise errors.UsageError(f"{word} takes {expected}, found {' '.join(operands) or 'nothing'}")
     module, _, function = verb.function.partition(":")
     does: Callable[[dict[str, str], list[str]], None] = getattr(import_module(module), function)
     does(given, operands)

@@ -27,15 +27,37 @@ class Ended(BaseException):
         self.exit_code = exit_code
 
 
+class Ending:
+    """What signals do: they raise Ended wherever the program is, unless it is at something that it has to end first."""
+
+    def __init__(self) -> None:
+        self._deferring = False
+        self._number: int | None = None
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Inside, a signal waits until what is done there has been done."""
+        self._deferring = True
+        try:
+            yield
+        finally:
+            self._deferring = False
+        if self._number is not None:
+            raise Ended(128 + self._number)
+
+    def stop(self, number: int, _: FrameType | None) -> None:
+        """Handles a signal."""
+        if not self._deferring:
+            raise Ended(128 + number)
+        self._number = number
+
+
 @contextmanager
-def ending() -> Iterator[None]:
+def ending() -> Iterator[Ending]:
     """Inside, SIGINT and SIGTERM raise Ended wherever the program is."""
-    with _handled(_raise_ended):
-        yield
-
-
-def _raise_ended(number: int, _: FrameType | None) -> None:
-    raise Ended(128 + number)
+    found = Ending()
+    with _handled(found.stop):
+        yield found
 
 
 @contextmanager

@@ -101,6 +101,16 @@ class Recording:
             self._note(reading, why)
         return Told(tuple(events), tuple(allocations))
 
+    def passed(self) -> Iterator[BlockReading]:
+        """Every frame as the place in its block where it has just been passed, to take what is needed of it."""
+        for block in self.blocks:
+            reading = BlockReading(self._data, block)
+            try:
+                while reading.advance(_EVER[1]):
+                    yield reading
+            except UnreadableError as why:
+                self._note(reading, why)
+
     def verify(self) -> None:
         """Reads all there is and notes what is damaged, without taking any of it apart."""
         for block in self.blocks:

@@ -122,15 +122,20 @@ class BlockReading:
 
     def frame(self) -> Frame:
         """The frame that was passed last. Raises UnreadableError."""
-        assert self._decoder is not None
+        text = self.text()
         try:
-            text = self._decoder.text()
             return Frame(self._decoded(Snapshot, text), self.begin().inventory, self.events, self.allocations)
-        except DeltaError as error:
-            raise self._unreadable(str(error)) from None
         except UnreadableError:
             self.frames -= 1
             raise
+
+    def text(self) -> bytes:
+        """The text of the reading that was passed last. Raises UnreadableError."""
+        assert self._decoder is not None
+        try:
+            return self._decoder.text()
+        except DeltaError as error:
+            raise self._unreadable(str(error)) from None
 
     def _take(self, head: Head, document: bytes) -> None:
         try:

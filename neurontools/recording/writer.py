@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import stat
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from zstandard import COMPRESSOBJ_FLUSH_BLOCK, ZstdCompressor
@@ -14,7 +14,9 @@ from zstandard import COMPRESSOBJ_FLUSH_BLOCK, ZstdCompressor
 from neurontools.recording.deltas import Encoder
 from neurontools.recording.frames import BankMaps, Frame, without_arguments
 from neurontools.recording.records import BEGIN, DELTA, EVENTS, KEYFRAME, MAPS, Summary, end_record, record
+from neurontools.schema.allocations import Allocations
 from neurontools.schema.document import encode
+from neurontools.schema.events import Events
 from neurontools.schema.inventory import Inventory, to_document
 
 FRAMES_PER_BLOCK = 30
@@ -37,12 +39,23 @@ def create(path: str, replace: bool = False) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
+class Text(NamedTuple):
+    """A frame with its reading as text, as a recording has it, and whether its block has command lines."""
+
+    text: bytes
+    time_ns: int
+    inventory: Inventory
+    command_lines: bool
+    events: Events = Events()
+    allocations: tuple[Allocations, ...] = ()
+
+
 class _Block:
     """The block that is being written; its documents are one stream of zstd, flushed at every record."""
 
-    def __init__(self, begins_at: int, compressor: ZstdCompressor, inventory: Inventory) -> None:
+    def __init__(self, begins_at: int, compressor: ZstdCompressor, first: Text) -> None:
         self.begins_at = begins_at
-        self.inventory = inventory
+        self.about = first.inventory, first.command_lines
         self.frames = 0
         self.events = 0
         self.first_ns = 0
@@ -54,11 +67,12 @@ class _Block:
         packed = self._stream.compress(document) + self._stream.flush(COMPRESSOBJ_FLUSH_BLOCK)
         return record(kind, packed, len(document), time_ns)
 
-    def takes(self, frame: Frame, most: int) -> bool:
+    def takes(self, frame: Text, most: int) -> bool:
         """Whether a frame can be in this block."""
-        return self.frames < most and frame.time_ns >= self.last_ns and frame.inventory == self.inventory
+        fits = self.frames < most and frame.time_ns >= self.last_ns
+        return fits and (frame.inventory, frame.command_lines) == self.about
 
-    def count(self, frame: Frame) -> None:
+    def count(self, frame: Text) -> None:
         """Notes what was written."""
         self.first_ns = self.first_ns if self.frames else frame.time_ns
         self.last_ns = frame.time_ns
@@ -86,14 +100,26 @@ class Writer:
     def write(self, frame: Frame) -> None:
         """Appends a frame, all of it in one call of the system where that takes it whole."""
         shown = frame if self._command_lines else without_arguments(frame)
-        if self._block is not None and not self._block.takes(shown, self._frames_per_block):
+        text = encode(shown.snapshot)
+        self.write_text(
+            Text(text, frame.time_ns, shown.inventory, self._command_lines, shown.events, shown.allocations)
+        )
+
+    def write_text(self, frame: Text) -> None:
+        """Appends a frame as it is, its command lines included."""
+        if self._block is not None and not self._block.takes(frame, self._frames_per_block):
             self.end_block()
         began = b""
         if self._block is None:
-            began = self._begin(shown)
+            began = self._begin(frame)
         assert self._block is not None
-        self._put(began + self._frame(self._block, shown))
-        self._block.count(shown)
+        self._put(began + self._frame(self._block, frame))
+        self._block.count(frame)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._size
 
     def end_block(self) -> None:
         """Ends the block under way: what follows can be read without it. Without one it does nothing."""
@@ -101,22 +127,21 @@ class Writer:
         if block is not None and block.frames:
             self._put(block.end(self._size))
 
-    def _begin(self, frame: Frame) -> bytes:
+    def _begin(self, frame: Text) -> bytes:
         self._encoder.reset()
-        self._block = _Block(self._size, self._compressor, frame.inventory)
-        about: dict[str, Any] = {"inventory": to_document(frame.inventory), "command_lines": self._command_lines}
+        self._block = _Block(self._size, self._compressor, frame)
+        about: dict[str, Any] = {"inventory": to_document(frame.inventory), "command_lines": frame.command_lines}
         return self._block.record(BEGIN, msgspec.json.encode(about), frame.time_ns)
 
-    def _frame(self, block: _Block, frame: Frame) -> bytes:
+    def _frame(self, block: _Block, frame: Text) -> bytes:
         beside = b""
         if frame.events.events or frame.events.lost:
             beside = block.record(EVENTS, encode(frame.events), frame.time_ns)
         if frame.allocations:
             beside += block.record(MAPS, encode(BankMaps(devices=frame.allocations)), frame.time_ns)
-        text = encode(frame.snapshot)
-        delta = self._encoder.delta(text)
+        delta = self._encoder.delta(frame.text)
         if delta is None:
-            return beside + block.record(KEYFRAME, text, frame.time_ns)
+            return beside + block.record(KEYFRAME, frame.text, frame.time_ns)
         return beside + block.record(DELTA, delta, frame.time_ns)
 
     def _put(self, data: bytes) -> None:

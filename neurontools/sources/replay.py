@@ -21,7 +21,7 @@ from neurontools.units import NS_PER_S, format_time_ns
 DAMAGE = "recording"
 """The gap that says what of a recording could not be read."""
 
-_NO_FILE = "make one with: neuron-model record --for 1h FILE"
+_NO_FILE = "make one with: neuron-recorder record, or neuron-model record --for 1h FILE"
 _LEAST_LAST_NS = 2 * NS_PER_S
 
 

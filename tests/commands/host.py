@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from neurontools.hardware.instances import INSTANCES
 from neurontools.schema.document import encode
+from neurontools.schema.events import Events
 from neurontools.schema.inventory import to_document
 from neurontools.schema.snapshot import Snapshot
 from neurontools.wire import decode_request, encode_answer
@@ -26,13 +27,14 @@ class TickingHost:
         self._instance = INSTANCES[instance]
         self._first_s = first_s
         self._has_past = has_past
+        self.now_s = first_s
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         self._thread: threading.Thread | None = None
 
     def boot(self, boot_id: str) -> None:
         """Begins to serve; the time begins anew."""
-        self._boot_id, self._now_s = boot_id, self._first_s
+        self._boot_id, self.now_s = boot_id, self._first_s
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.path)
         listener.listen()
@@ -78,9 +80,11 @@ class TickingHost:
                 return _json(to_document(inventory_for(self._instance)))
             if call == "past":
                 known = self._has_past and age_ns <= PAST_S * SECOND_NS
-                return encode(self._reading(self._now_s - 1 - PAST_S)) if known else b"null"
-            self._now_s += 1
-            return encode(self._reading(self._now_s - 1))
+                return encode(self._reading(self.now_s - 1 - PAST_S)) if known else b"null"
+            if call == "events":
+                return encode(Events())
+            self.now_s += 1
+            return encode(self._reading(self.now_s - 1))
 
     def _reading(self, at_s: int) -> Snapshot:
         return reading(self._instance, at_s, self._boot_id)
