@@ -104,6 +104,7 @@ def _is_simulated(reading: "Reading") -> bool:
 def _watch(given: Mapping[str, str], refresh_s: float) -> None:
     # Textual draws on stderr.
     _need_terminal(sys.stdout, sys.stderr)
+    from neurontools.commands.top_watch import watching
     from neurontools.schema.source import pace
     from neurontools.units import NS_PER_S
     from neurontools.views.top.reader import Reader
@@ -111,7 +112,7 @@ def _watch(given: Mapping[str, str], refresh_s: float) -> None:
     source = open_source(NAME, given)
     try:
         pace(source, round(refresh_s * NS_PER_S))
-        reader = Reader(source)
+        reader = Reader(source, watching(given))
         first = _first(reader)
         # Only now: a source that reads our stdin has put the keyboard in its place.
         _need_terminal(sys.stdin)

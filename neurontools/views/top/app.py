@@ -19,7 +19,9 @@ from neurontools.views.top.collector import Collector
 from neurontools.views.top.control import Control
 from neurontools.views.top.messages import Arrived
 from neurontools.views.top.reader import Reader, Reading
+from neurontools.views.top.screens.health import HealthScreen
 from neurontools.views.top.screens.help import READING, HelpScreen, keys_of
+from neurontools.views.top.screens.history import HistoryScreen
 from neurontools.views.top.screens.overview import OverviewScreen
 from neurontools.views.top.screens.page import PageScreen
 from neurontools.views.top.screens.processes import ProcessesScreen
@@ -29,7 +31,7 @@ _LEAST_SILENCE_S = 3.0
 _SILENT_PERIODS = 3
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
-PAGES: tuple[type[PageScreen], ...] = (OverviewScreen, ProcessesScreen)
+PAGES: tuple[type[PageScreen], ...] = (OverviewScreen, HistoryScreen, ProcessesScreen, HealthScreen)
 """All pages, in the order of their tabs."""
 EVERY = tuple(page.ABOUT for page in PAGES)
 
@@ -49,9 +51,19 @@ class TopApp(App[None]):
         Binding("tab", "step_page(1)", "The next page", priority=True),
         Binding("shift+tab", "step_page(-1)", "The page before", priority=True),
         Binding("question_mark,f1", "help", "This help"),
+        Binding("space", "pause", "Stand still, and go on"),
+        Binding("left", "travel(-1)", "While it stands still: one reading back", priority=True),
+        Binding("right", "travel(1)", "While it stands still: one reading on", priority=True),
+        Binding("left_square_bracket", "travel(-60)", "A minute back, or sixty readings"),
+        Binding("right_square_bracket", "travel(60)", "A minute on"),
+        Binding("comma", "to_marker(-1)", "Back to when something happened or was found"),
+        Binding("full_stop", "to_marker(1)", "On to when something happened or was found"),
+        Binding("less_than_sign", "speed(0.5)", "Replay at half the speed"),
+        Binding("greater_than_sign", "speed(2)", "Replay at twice the speed"),
         Binding("ctrl+t", "next_theme", "The next theme: dark, light, high contrast, colour-blind safe"),
         Binding("ctrl+p", "command_palette", "Everything that can be done, by name"),
-        Binding("q,Q,ctrl+c", "quit", "Quit", priority=True),
+        Binding("q,Q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", priority=True),
     ]
 
     def __init__(
@@ -59,12 +71,13 @@ class TopApp(App[None]):
     ) -> None:
         super().__init__()
         self.refresh_s = refresh_s
-        self.session = Session(version, first, control)
+        self.session = Session(version, reader, first, control)
         self.pages = {page.ABOUT.name: page(self.session, EVERY) for page in PAGES}
         for name, page in self.pages.items():
             self.add_mode(name, partial(_same, page))
         self.page: PageScreen = self.main
         """The page in front, or under what is in front of it."""
+        self.reader = reader
         self._collector = Collector(reader, self._deliver)
         self._asked_s: float | None = None
 
@@ -112,6 +125,56 @@ class TopApp(App[None]):
         """The next page, round the corner too."""
         names = list(self.pages)
         await self.action_page(names[(names.index(self.page.ABOUT.name) + step) % len(names)])
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The arrows go through time only while it stands still; else they are the page's."""
+        if action == "travel" and parameters in ((-1,), (1,)):
+            page = self.screen
+            return isinstance(page, PageScreen) and (self.session.playback.paused or page.TIME_ONLY) and not page.typing
+        return True
+
+    def action_pause(self) -> None:
+        """Stands still, or goes on."""
+        playback = self.session.playback
+        if playback.paused:
+            playback.resume()
+        else:
+            playback.pause()
+        self._look()
+
+    def action_travel(self, count: int) -> None:
+        """So many readings on, or back."""
+        self.session.playback.step(count)
+        self._look()
+
+    def action_seek(self, to_ns: int) -> None:
+        """To an instant."""
+        self.session.playback.seek(to_ns)
+        self.session.playback.pause()
+        self._look()
+
+    def action_to_marker(self, direction: int) -> None:
+        """To the next instant at which something happened or was found, or to the one before."""
+        session = self.session
+        first_ns, last_ns = session.playback.span_ns
+        if direction < 0:
+            found = session.history.markers(first_ns, session.now_ns - 1)[-1:]
+        else:
+            found = session.history.markers(session.now_ns + 1, last_ns)[:1]
+        if found:
+            self.action_seek(found[0].time_ns)
+
+    def action_speed(self, factor: float) -> None:
+        """A replay gets faster or slower; a live host does not."""
+        self.session.playback.set_speed(self.session.playback.speed * factor)
+        self.page.update()
+
+    def _look(self) -> None:
+        """Shows the instant to which one went; a replay has to be read for that."""
+        if self.session.replays:
+            self._collector.request()
+        self.session.look()
+        self.page.update()
 
     def action_help(self) -> None:
         """What the keys do here, and how to read the page."""

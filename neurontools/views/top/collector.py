@@ -37,6 +37,7 @@ class Collector:
     def _run(self) -> None:
         while self._requests.get():
             try:
+                self._reader.remember()
                 reading = self._reader.read()
             except Exception as error:
                 # A fault in reading must show on the screen, not end this thread unseen.

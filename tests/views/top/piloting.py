@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from neurontools.views.top.app import TopApp
 from neurontools.views.top.control import Control
-from neurontools.views.top.reader import Reader
+from neurontools.views.top.reader import Reader, Watch
 from neurontools.views.top.session import NO_CONTROL
 from tests.views.top.hosts import VERSION, WAIT_S, Host
 
@@ -20,9 +20,13 @@ NEVER_S = 3600.0
 
 @asynccontextmanager
 async def running(
-    host: Host, size: tuple[int, int] = (120, 40), refresh_s: float = NEVER_S, control: Control = NO_CONTROL
+    host: Host,
+    size: tuple[int, int] = (120, 40),
+    refresh_s: float = NEVER_S,
+    control: Control = NO_CONTROL,
+    watch: Callable[[], Watch] | None = None,
 ) -> AsyncIterator[tuple[TopApp, Pilot[None]]]:
-    reader = Reader(host)
+    reader = Reader(host, watch)
     app = TopApp(reader, reader.read(), VERSION, refresh_s, control)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
@@ -34,6 +38,16 @@ def page(app: TopApp) -> list[str]:
     """What the screen shows, panel by panel."""
     panels = [panel for panel in app.page._panels.values() if panel.display]
     return ["".join(span.text for span in line.spans) for panel in panels for line in panel.shown]
+
+
+def place_of(app: TopApp, word: str) -> tuple[int, int]:
+    """Where on the screen a word begins."""
+    for panel in app.page._panels.values():
+        for y, line in enumerate(panel.shown if panel.display else ()):
+            text = "".join(span.text for span in line.spans)
+            if word in text:
+                return panel.region.x + text.index(word), panel.region.y + y
+    pytest.fail(f"{word} is nowhere")
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from neurontools.views.top.control import Control, Refused
 from neurontools.views.top.screens.processes import ProcessesScreen
 from tests.views.top.hosts import Host
-from tests.views.top.piloting import page, run, running, until
+from tests.views.top.piloting import page, place_of, run, running, until
 
 
 def test_sorting_filtering_and_one_process_in_full() -> None:
@@ -82,7 +82,7 @@ def test_where_no_signal_may_be_sent_it_says_why() -> None:
 def test_a_click_sorts_selects_and_opens() -> None:
     async def test() -> None:
         async with running(Host()) as (app, pilot):
-            await pilot.click(offset=(13, 1))
+            await pilot.click(offset=place_of(app, "Processes"))
             screen = app.page
             assert isinstance(screen, ProcessesScreen)
             await pilot.click(offset=(4, 3))

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from neurontools.views.top import plan as places
-from neurontools.views.top.panels import footer, pages, title
+from neurontools.views.top.panels import badge, footer, pages, title
 from neurontools.views.top.panels.footer import Hint
 from neurontools.views.top.panels.pages import PageTab
 from neurontools.views.top.panels.panel import Panel
@@ -37,6 +37,10 @@ class PageScreen(Screen[None]):
     ABOUT: ClassVar[About]
     SECTIONS: ClassVar[tuple[str, ...]] = ()
     HINTS: ClassVar[tuple[Hint, ...]] = (footer.QUIT, footer.HELP, footer.PAUSE)
+    TIME_ONLY: ClassVar[bool] = False
+    """Whether the arrows to the sides have nothing to do here but to go through time."""
+    typing = False
+    """Whether what is typed are letters, not keys."""
 
     def __init__(self, session: Session, every: Sequence[About]) -> None:
         super().__init__()
@@ -123,7 +127,7 @@ class PageScreen(Screen[None]):
             case places.BANNER:
                 return session.trouble
             case places.PAGES:
-                return ()
+                return badge.contents(session)
             case places.TITLE:
                 return self.headline()
             case _:
@@ -136,7 +140,7 @@ class PageScreen(Screen[None]):
                 return _banner(session.trouble, width)
             case places.PAGES:
                 tabs = [PageTab(*about, current=about is self.ABOUT) for about in self.every]
-                return pages.render(tabs, (), width)
+                return pages.render(tabs, badge.render(badge.contents(session)), width)
             case places.TITLE:
                 shown = self.headline()
                 return title.render(shown, session.version, width) if shown else title.waiting(session.version, width)

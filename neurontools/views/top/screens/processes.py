@@ -65,7 +65,6 @@ class ProcessesScreen(PageScreen):
         self.order = Order()
         self.selected: Key | None = None
         self.opened = False
-        self.typing = False
         self.table: Table | None = None
 
     def forget(self) -> None:
