@@ -96,7 +96,7 @@ def _panel(panel: Panel) -> Any:
     made = _MAKERS[panel.kind](panel)
     made.title(panel.title).description(f"{panel.about} {supply_of(panel)}".rstrip())
     made.datasource(_SOURCE).unit(panel.unit).span(panel.width).height(panel.height)
-    if any(query.trouble for query in panel.queries):
+    if any(query.in_trouble for query in panel.queries):
         made.no_value("nothing is wrong")
     for name, query in zip("ABCDEF", panel.queries, strict=False):
         made.with_target(_target(name, query, panel.kind))

@@ -25,12 +25,11 @@ RATE = "[$__rate_interval]"
 
 
 class Query(NamedTuple):
-    """`legend` is a template of labels. `trouble` names what must be wrong with a host (dashboards/troubles.py) for it
-    to give anything; nothing where a sound and busy host gives data."""
+    """`legend` is a template of labels. Only with `in_trouble` may it give nothing on a sound and busy host."""
 
     expression: str
     legend: str = ""
-    trouble: str = ""
+    in_trouble: bool = False
 
 
 class Panel(NamedTuple):

@@ -16,7 +16,7 @@ HEALTH = Board(
                 Panel(
                     "Alerts",
                     TABLE,
-                    (Query(f'ALERTS{{alertname=~"Neuron.+",{HOST}}}', trouble="uncorrectable-error"),),
+                    (Query(f'ALERTS{{alertname=~"Neuron.+",{HOST}}}', in_trouble=True),),
                     "Pending and firing, by the rules in dashboards/prometheus; docs/alerts.md says what to do. "
                     "Empty when nothing is wrong.",
                     width=24,
@@ -137,7 +137,7 @@ HEALTH = Board(
                         Query(
                             f"neuron_core_utilization_ratio{{{HOST}}} > 0.95"
                             f" and increase(neuron_core_executions_total{{{HOST}}}{RATE}) == 0",
-                            trouble="hang",
+                            in_trouble=True,
                         ),
                     ),
                     "Cores that hang or wait for one that does. Empty when nothing is wrong.",
