@@ -34,7 +34,8 @@ _FLAGS = (
     *SOURCE_FLAGS,
     Flag("quick", "One reading, at most a second: for prologs, init containers and node gates"),
     Flag("window", "Watch for so long where the source keeps no past; 30s unless given", value="DURATION"),
-    Flag("json", "Print a JSON object"),
+    Flag("watch", "Go on, and print a line for every finding that begins or ends"),
+    Flag("json", "Print a JSON object; with --watch, one for every change"),
     Flag(
         "exit-style", "plain, nagios (a line and codes as its plug-ins) or npd (node problem detector)", value="STYLE"
     ),
@@ -70,6 +71,7 @@ _EXAMPLES = (
     ("neuron-doctor", "this host, now"),
     ("neuron-doctor --quick --exit-style npd", "a node gate"),
     ("neuron-doctor --json | jq '.findings[].rule'", "for scripts"),
+    ("neuron-doctor --watch", "a line for every change, until it is stopped"),
     ("neuron-doctor --require ecc-uncorrected,driver-absent", "exit with 3 unless these could be checked"),
     ("neuron-doctor day.nrec", "everything that was found in a recording"),
     ("neuron-doctor explain 1202", "what a status code of the runtime means"),
@@ -114,12 +116,25 @@ def _diagnose(given: dict[str, str], operands: Sequence[str]) -> int:
     if len(operands) > 1:
         raise errors.UsageError(f"one recording at a time, found {' '.join(operands)}")
     required = _required(given.get("require", ""))
+    if "watch" in given:
+        return _watch(given, operands)
     from neurontools.commands.doctor_look import look, look_back
 
     looked = look_back(operands[0], given) if operands else look(given)
     code = exit_code(looked.diagnosis, required)
     errors.write(_text(looked, code, style, "json" in given))
     return _npd_code(code) if style == "npd" else code
+
+
+def _watch(given: dict[str, str], operands: Sequence[str]) -> int:
+    for option in ("quick", "window", "exit-style", "require"):
+        if option in given:
+            raise errors.UsageError(f"--{option} does not go with --watch")
+    if operands:
+        raise errors.UsageError(f"--watch looks at a host, not at {operands[0]!r:.60}; replay it: --source replay:PATH")
+    from neurontools.commands.doctor_watch import watch
+
+    return watch(given)
 
 
 def _required(text: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from neurontools.commands import errors
 from neurontools.commands.recorded import opened_series
-from neurontools.commands.source_flags import source_environment
+from neurontools.commands.source_flags import say_replay, source_environment
 from neurontools.diagnosis import Doctor
 from neurontools.recording import replayed
 from neurontools.schema.events import KERNEL_LOG, Event
@@ -56,6 +56,8 @@ class Visit:
         self._facts = facts
         self._facts_due_s = 0.0
         self._seen = 0
+        self._pids: list[int] = []
+        self._closed: dict[int, dict[str, int]] | None = None
         self._pending: list[Event] = []
 
     def begin(self) -> bool:
@@ -93,10 +95,18 @@ class Visit:
         return due
 
     def _facts_now(self, snapshot: Snapshot) -> HostFacts | None:
-        if self._facts is None or time.monotonic() < self._facts_due_s:
+        pids = [process.pid for process in snapshot.processes or ()]
+        # Where counters move at the end of a process only, that is when to look at them.
+        ended, self._pids = bool(set(self._pids) - set(pids)), pids
+        if self._facts is None or (time.monotonic() < self._facts_due_s and not ended):
             return None
         self._facts_due_s = time.monotonic() + _FACTS_PERIOD_S
-        return self._facts.read(snapshot.head.time_ns, [process.pid for process in snapshot.processes or ()])
+        facts = self._facts.read(snapshot.head.time_ns, pids)
+        if "status" not in snapshot.head.gaps:
+            return facts
+        if self._closed is None or ended:
+            self._closed = self._facts.closed_status()
+        return replace(facts, closed_status=self._closed)
 
 
 def look(given: Mapping[str, str], say: Callable[[str], None] | None = None) -> Looked:
@@ -117,6 +127,7 @@ def visiting(given: Mapping[str, str]) -> Iterator[Visit]:
     root = root_of(spec, environment)
     imds = options_of(environment).imds
     source = choose(spec, environment, place=False)
+    say_replay(NAME, source)
     try:
         pace(source, round(_STEP_S * NS_PER_S))
         patience_s = _QUICK_PATIENCE_S if quick else _PATIENCE_S

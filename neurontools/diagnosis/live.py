@@ -105,21 +105,28 @@ class Doctor:
     def _hold(self, found: Iterable[tuple[Rule, Finding]], now_ns: int) -> None:
         """Renews what is found again, lets go of what is not when its time is over."""
         for rule, finding in found:
-            key = finding.rule, finding.scope
+            key = _key(finding)
             held = self._held.get(key)
             if held is not None:
                 since_ns = min(held.finding.since_ns, finding.since_ns)
                 finding = replace(finding, since_ns=since_ns, evidence={**held.finding.evidence, **finding.evidence})
             self._held[key] = _Held(finding, now_ns + rule.hold_ns)
         self._held = {key: held for key, held in self._held.items() if now_ns <= held.until_ns}
-        places = {(rule, place) for rule, scope in self._held for place in _places(scope)}
+        shown = [held.finding for held in self._held.values()]
+        places = {(finding.rule, place) for finding in shown for place in _places(finding.scope)}
         hidden_by = {rule.id: rule.hidden_by for rule in self._rules if rule.hidden_by}
-        for key in [*self._held]:
-            rule_id, scope = key
-            if any((other, place) in places for other in hidden_by.get(rule_id, ()) for place in _places(scope)):
-                del self._held[key]
+        for finding in shown:
+            by = hidden_by.get(finding.rule, ())
+            if any((other, place) in places for other in by for place in _places(finding.scope)):
+                del self._held[_key(finding)]
         for finding in sorted((held.finding for held in self._held.values()), key=_order)[MOST_FINDINGS:]:
-            del self._held[finding.rule, finding.scope]
+            del self._held[_key(finding)]
+
+
+def _key(finding: Finding) -> Key:
+    """What makes two findings one: a core that fails process after process is the same core."""
+    scope = finding.scope
+    return finding.rule, scope if scope.kind != "core" else replace(scope, pid=None)
 
 
 def _outcomes(rule: Rule, window: Window) -> Iterable[Outcome]:

@@ -34,13 +34,14 @@ class CoreSample(NamedTuple):
 
 
 class DeviceSample(NamedTuple):
-    """A device; `links_up` has the peers whose state is known."""
+    """A device; `links_up` has the peers whose state is known, `sent_bytes` is what went out over all its links."""
 
     device: int
     ecc: Mapping[str, int] | None
     health: Mapping[str, int | str] | None
     reset_state: str | None
     links_up: Mapping[int, bool]
+    sent_bytes: int | None
 
 
 class ProcessSample(NamedTuple):
@@ -78,8 +79,8 @@ class Sample(NamedTuple):
     processes: Mapping[int, ProcessSample] | None
 
 
-def sample_of(snapshot: Snapshot) -> Sample:
-    """What rules keep of a snapshot."""
+def sample_of(snapshot: Snapshot, closed: Mapping[int, Mapping[str, int]] | None = None) -> Sample:
+    """What rules keep of a snapshot; `closed` are status counters by physical core where the snapshot has none."""
     size = max(1, snapshot.head.logical_neuroncore_config)
     parts: dict[int, list[Core]] = {}
     devices_of: dict[int, int] = {}
@@ -91,13 +92,13 @@ def sample_of(snapshot: Snapshot) -> Sample:
     return Sample(
         time_ns=snapshot.head.time_ns,
         boot_id=snapshot.head.boot_id,
-        cores={number: _core(number, devices_of[number], cores) for number, cores in parts.items()},
+        cores={number: _core(number, devices_of[number], cores, closed) for number, cores in parts.items()},
         devices={device.index: _device(device) for device in snapshot.devices},
         processes=None if processes is None else {process.pid: _process(process, size) for process in processes},
     )
 
 
-def _core(number: int, device: int, cores: list[Core]) -> CoreSample:
+def _core(number: int, device: int, cores: list[Core], closed: Mapping[int, Mapping[str, int]] | None) -> CoreSample:
     memories = [core.memory for core in cores]
     return CoreSample(
         core=number,
@@ -110,7 +111,7 @@ def _core(number: int, device: int, cores: list[Core]) -> CoreSample:
         memory_bytes=total_of([_used(core) for core in cores]),
         tensors_bytes=total_of([_category(memory, ("tensors",)) for memory in memories]),
         fixed_bytes=total_of([_category(memory, _FIXED) for memory in memories]),
-        errors=_errors(cores),
+        errors=_errors(cores, closed),
         reset_requests=_other(cores, "reset_req_count"),
         reset_failures=_other(cores, "reset_fail_count"),
         tensor_cycles=total_of(
@@ -142,11 +143,15 @@ def _category(memory: Mapping[str, MemoryUse] | None, names: Iterable[str]) -> i
     return total
 
 
-def _errors(cores: list[Core]) -> Mapping[str, int] | None:
+def _errors(cores: list[Core], closed: Mapping[int, Mapping[str, int]] | None) -> Mapping[str, int] | None:
     found: dict[str, int] = {}
     for core in cores:
         if core.status is None:
-            return None
+            if closed is None or core.core not in closed:
+                return None
+            for name, total in closed[core.core].items():
+                found[name] = found.get(name, 0) + total
+            continue
         for name, counter in core.status.items():
             if counter.total and name != SUCCESS:
                 found[name] = found.get(name, 0) + counter.total
@@ -161,6 +166,7 @@ def _device(device: Device) -> DeviceSample:
         health=device.health,
         reset_state=device.reset_state,
         links_up={link.peer: link.up for link in links if link.up is not None},
+        sent_bytes=total_of([link.transmitted_bytes for link in links]),
     )
 
 

@@ -26,22 +26,22 @@ _WRAP_BITS = {"sram_ecc_uncorrected": SRAM_ECC_BITS, "sram_ecc_corrected": SRAM_
 
 
 class Activity:
-    """When one core or process was last seen to complete something, to be busy, or to grow what loading takes."""
+    """When one core or process was last seen to complete something, to multiply, or to change what loading takes."""
 
-    __slots__ = ("busy_ns", "executed_ns", "executions", "first_ns", "fixed", "loaded_ns", "spent")
+    __slots__ = ("cycled_ns", "cycles", "executed_ns", "executions", "first_ns", "fixed", "loaded_ns")
 
     def __init__(self, now_ns: int) -> None:
-        self.first_ns = self.executed_ns = self.busy_ns = self.loaded_ns = now_ns
+        self.first_ns = self.executed_ns = self.cycled_ns = self.loaded_ns = now_ns
         self.executions: int | None = None
-        self.spent: int | None = None
+        self.cycles: int | None = None
         self.fixed: int | None = None
 
-    def see(self, now_ns: int, executions: int | None, spent: int | None, fixed: int | None) -> None:
+    def see(self, now_ns: int, executions: int | None, cycles: int | None, fixed: int | None) -> None:
         """Notes what moved."""
         if executions != self.executions:
             self.executions, self.executed_ns = executions, now_ns
-        if spent != self.spent:
-            self.spent, self.busy_ns = spent, now_ns
+        if cycles != self.cycles:
+            self.cycles, self.cycled_ns = cycles, now_ns
         if fixed != self.fixed:
             self.fixed, self.loaded_ns = fixed, now_ns
 
@@ -64,6 +64,7 @@ class Window:
         self.facts: HostFacts | None = None
         self.earlier_facts: HostFacts | None = None
         self.events: Sequence[Event] = ()
+        self.status_is_live = False
         self.samples: deque[Sample] = deque()
         self.cores: dict[int, Activity] = {}
         self.processes: dict[tuple[int, int], Activity] = {}
@@ -71,14 +72,15 @@ class Window:
 
     def add(self, inventory: Inventory, snapshot: Snapshot, events: Sequence[Event], facts: HostFacts | None) -> None:
         """A later reading, with the events since the one before. One of the same instant takes its place."""
-        sample = sample_of(snapshot)
+        if facts is not None:
+            self.facts, self.earlier_facts = facts, self.facts
+        sample = sample_of(snapshot, self.facts.closed_status if self.facts is not None else None)
+        self.status_is_live = any(core.status is not None for device in snapshot.devices for core in device.cores)
         if self.samples and self.samples[-1].time_ns >= sample.time_ns:
             self.samples.pop()
         elif self.samples:
             self.previous_snapshot = self.snapshot
         self.inventory, self.snapshot, self.events = inventory, snapshot, events
-        if facts is not None:
-            self.facts, self.earlier_facts = facts, self.facts
         self.samples.append(sample)
         self._thin(sample.time_ns)
         self._note(sample)
@@ -168,7 +170,7 @@ class Window:
             activity = self.cores.get(core.core)
             if activity is None:
                 activity = self.cores[core.core] = Activity(now_ns)
-            activity.see(now_ns, core.executions, core.busy_ns, core.fixed_bytes)
+            activity.see(now_ns, core.executions, core.tensor_cycles, core.fixed_bytes)
         alive = {(process.pid, process.started_ns): process for process in (sample.processes or {}).values()}
         for gone in self.processes.keys() - alive.keys():
             del self.processes[gone]
@@ -176,7 +178,7 @@ class Window:
             activity = self.processes.get(key)
             if activity is None:
                 activity = self.processes[key] = Activity(now_ns)
-            activity.see(now_ns, process.completed, process.vcpu_ns, process.fixed_bytes)
+            activity.see(now_ns, process.completed, None, process.fixed_bytes)
 
 
 def _steps(kind: str, before: Sample, now: Sample) -> Iterator[tuple[int, str, int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from device_model.simulation import Simulation
-from neurontools.commands import doctor, doctor_look
+from neurontools.commands import doctor, doctor_look, doctor_watch
 from neurontools.recording import Frame, Writer, create
 from tests.conftest import Golden
 from tests.device_model.faults.sources import Direct
@@ -170,6 +170,22 @@ def test_a_recording_tells_all_that_was_found_in_it(capsys: pytest.CaptureFixtur
     ]
 
 
+def test_watching_tells_what_begins_and_what_ends() -> None:
+    model = host(server("a", arrivals={"kind": "closed", "users": 4}), instance="inf2.8xlarge")
+    visit = doctor_look.Visit(Direct(forward(model, 20)), None)
+    known: doctor_watch.Known = {}
+    assert list(doctor_watch.changes(known, visit.look())) == []
+    model.inject("device-reset", {"device": 0}, {"seconds": 5.0})
+    told = []
+    for _ in range(10):
+        forward(model, 30)
+        told += list(doctor_watch.changes(known, visit.look()))
+    assert [(began, finding.rule) for began, finding in told if finding.rule == "device-reset"] == [
+        (True, "device-reset"),
+        (False, "device-reset"),
+    ]
+
+
 def test_explain_knows_every_rule_and_code(capsys: pytest.CaptureFixture[str], golden: Golden) -> None:
     golden("neuron-doctor/explain.txt", run(capsys, "explain")[1])
     for word in ("1202", "NRT_EXEC_HW_ERR_NC_UE", "hw_nc_ue_error", "exec_hw_err_nc_ue"):
@@ -188,6 +204,8 @@ def test_explain_knows_every_rule_and_code(capsys: pytest.CaptureFixture[str], g
         (("--window", "0s"), "--window takes a duration"),
         (("a.nrec", "b.nrec"), "one recording at a time"),
         (("a.nrec", "--quick"), "--quick does not go with a recording"),
+        (("--watch", "--quick"), "--quick does not go with --watch"),
+        (("--watch", "a.nrec"), "replay it: --source replay:PATH"),
         (("--badflag",), "unknown flag"),
     ],
 )

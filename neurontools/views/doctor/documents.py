@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from neurontools.schema.finding import CannotTell, Diagnosis, Finding
-from neurontools.schema.inventory import Inventory
+from neurontools.schema.inventory import RECORDING, Inventory
 from neurontools.units import format_time_ns
 
 VERSION = 1
@@ -17,11 +17,19 @@ VERSION = 1
 def document(diagnosis: Diagnosis, inventory: Inventory | None) -> dict[str, Any]:
     """The object. `findings` are ordered by severity; of `cannot_tell` a rule that is in `checked` too was checked in
     part."""
-    host: dict[str, Any] = {"instance_type": "", "simulated": False, "scenario": None, "driver": None, "devices": 0}
+    host: dict[str, Any] = {
+        "instance_type": "",
+        "simulated": False,
+        "replayed": False,
+        "scenario": None,
+        "driver": None,
+        "devices": 0,
+    }
     if inventory is not None:
         host = {
             "instance_type": inventory.instance_type,
             "simulated": inventory.simulated,
+            "replayed": inventory.origin == RECORDING,
             "scenario": inventory.scenario,
             "driver": inventory.driver_version,
             "devices": len(inventory.devices),
@@ -39,6 +47,11 @@ def document(diagnosis: Diagnosis, inventory: Inventory | None) -> dict[str, Any
 def render(diagnosis: Diagnosis, inventory: Inventory | None) -> str:
     """The object as a line of JSON."""
     return json.dumps(document(diagnosis, inventory), ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def change_document(finding: Finding, began: bool, now_ns: int) -> dict[str, Any]:
+    """A finding that began or ended."""
+    return {"time": format_time_ns(now_ns), "change": "began" if began else "ended", **_finding(finding)}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

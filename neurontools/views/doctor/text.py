@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
 from neurontools.schema.finding import CannotTell, Diagnosis, Finding, Scope
-from neurontools.schema.inventory import Inventory
-from neurontools.units import NS_PER_S, format_duration_ns, format_time_ns
+from neurontools.schema.inventory import RECORDING, Inventory
+from neurontools.units import NS_PER_S, format_bytes, format_duration_ns, format_time_ns
 
 _WIDTH = 100
 _INDENT = 10
@@ -31,7 +31,7 @@ def headline(diagnosis: Diagnosis, inventory: Inventory | None, period: str = ""
     when = period or _instant(diagnosis.time_ns)
     if inventory is None:
         return f"no host could be read, {when}"
-    mark = "SIMULATED " if inventory.simulated else ""
+    mark = ("REPLAY " if inventory.origin == RECORDING else "") + ("SIMULATED " if inventory.simulated else "")
     scenario = f", scenario {inventory.scenario}" if inventory.scenario else ""
     driver = f", driver {inventory.driver_version}" if inventory.driver_version else ""
     devices = "1 device" if len(inventory.devices) == 1 else f"{len(inventory.devices)} devices"
@@ -48,6 +48,12 @@ def summary(diagnosis: Diagnosis) -> str:
         return f"{checked} {rules} checked, 0 cannot run here"
     why = "; ".join(f"{len(names)}: {reason}" for reason, names in _by_reason(unable).items())
     return f"{checked} {rules} checked, {len(unable)} cannot run here ({why})"
+
+
+def change(finding: Finding, began: bool, now_ns: int) -> str:
+    """A line about a finding that began or ended."""
+    what = f"{finding.severity.upper()} {finding.rule}, {place(finding.scope)}"
+    return f"{_instant(now_ns)}  {what}: {finding.message}" if began else f"{_instant(now_ns)}  over: {what}"
 
 
 def unchecked(diagnosis: Diagnosis) -> list[CannotTell]:
@@ -80,7 +86,9 @@ def _finding(finding: Finding, now_ns: int) -> Iterator[str]:
     yield f"{finding.severity.upper():<{_INDENT}}{finding.rule}, {place(finding.scope)}, {when}"
     yield from _block("", finding.message[:1].upper() + finding.message[1:])
     if finding.evidence:
-        yield from _block("seen", ", ".join(f"{name} {_figure(value)}" for name, value in finding.evidence.items()))
+        yield from _block(
+            "seen", ", ".join(f"{name} {_figure(name, value)}" for name, value in finding.evidence.items())
+        )
     if finding.advice:
         yield from _block("next", finding.advice)
 
@@ -90,8 +98,10 @@ def _block(label: str, text: str) -> Iterator[str]:
         yield f"{label if number == 0 else '':<{_INDENT}}{line}"
 
 
-def _figure(value: float | str) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+def _figure(name: str, value: float | str) -> str:
+    if isinstance(value, int) and name.endswith("_bytes"):
+        return format_bytes(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _cannot_tell(unable: Iterable[CannotTell]) -> Iterator[str]:

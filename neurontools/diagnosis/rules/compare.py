@@ -1,0 +1,349 @@
+"""Rules that compare what should be alike: cores of a group, devices, a process and its past, host and devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from statistics import median
+from typing import NamedTuple
+
+from neurontools.diagnosis.rule import (
+    DEGRADED,
+    INFO,
+    MINUTE_NS,
+    WARN,
+    Evidence,
+    Found,
+    Outcome,
+    Rule,
+    core_scope,
+    device_scope,
+    process_scope,
+)
+from neurontools.diagnosis.rules.progress import vcpu_percent
+from neurontools.diagnosis.sample import CoreSample, ProcessSample, Sample
+from neurontools.diagnosis.window import Window, counted
+from neurontools.schema.deltas import total_of
+from neurontools.schema.histogram import Histogram
+from neurontools.units import NS_PER_S
+
+_SPAN_NS = 20 * NS_PER_S
+_LONG_SPAN_NS = 2 * MINUTE_NS
+"""For executions of which there are too few in the shorter span."""
+
+_LEAST_BUSY_PERCENT = 30.0
+_BASELINE_NS = 3 * MINUTE_NS
+_LEAST_EXECUTIONS = 20
+_BUSY_PERCENT = 80.0
+_HOST_SLOWER = 2.0
+_HOST_IDLE_PERCENT = 60.0
+_HOST_VCPU_PERCENT = 90.0
+_COLLECTIVES_SLOWER = 2.0
+_LEAST_COMPARED = 4
+_ENDED_LATE = ("timeout", "hw_collectives_error")
+"""With one of these an execution took as long as it was allowed to, which says nothing of speed."""
+
+_UNEVEN = 1.1
+"""With a core that much slower than its peers these wait in collectives for it, not for a link."""
+
+
+class _Work(NamedTuple):
+    """What a core did in a span: time in execution, the part of it outside collectives, executions, FLOPs."""
+
+    core: CoreSample
+    busy_ns: int
+    own_ns: int
+    executions: int
+
+
+def _work(then: Sample, core: CoreSample) -> _Work | None:
+    earlier = then.cores.get(core.core)
+    if earlier is None:
+        return None
+    busy_ns = counted(earlier.busy_ns, core.busy_ns)
+    waiting_ns = counted(earlier.collectives_ns, core.collectives_ns)
+    executions = counted(earlier.executions, core.executions)
+    if any((earlier.errors or {}).get(name) != (core.errors or {}).get(name) for name in _ENDED_LATE):
+        return None
+    if busy_ns is None or waiting_ns is None or executions is None:
+        return None
+    return _Work(core, busy_ns, max(0, busy_ns - waiting_ns), executions)
+
+
+def _groups(window: Window, then: Sample) -> Iterator[list[_Work]]:
+    """The tensor-parallel groups that did the same number of executions in a span, each core with its work."""
+    for process in (window.now.processes or {}).values():
+        for group in process.groups:
+            cores = [window.now.cores[core] for core in group if core in window.now.cores]
+            works = [work for core in cores if (work := _work(then, core)) is not None]
+            executions = [work.executions / work.core.parts for work in works]
+            if len(works) < 2 or len(works) < len(group) or min(executions) < _LEAST_COMPARED:
+                continue
+            length_ns = window.now.time_ns - then.time_ns
+            busy = median(100.0 * work.busy_ns / work.core.parts / length_ns for work in works)
+            moving = all(_is_moving(window, work) for work in works)
+            if moving and busy >= _LEAST_BUSY_PERCENT and max(executions) - min(executions) <= 2:
+                yield works
+
+
+def _is_moving(window: Window, work: _Work) -> bool:
+    """Whether the last execution that was seen is no longer ago than two of them take: else it may hang."""
+    return window.now.time_ns - window.cores[work.core.core].executed_ns <= 2 * work.busy_ns // work.executions
+
+
+def _slow(window: Window, factor: float) -> Iterator[tuple[list[_Work], list[_Work], float]]:
+    """Groups with those of their cores that work so much longer than most for the same executions, and how much."""
+    compared: set[int] = set()
+    for span_ns in (_SPAN_NS, _LONG_SPAN_NS):
+        then = window.since(span_ns)
+        if then is None or window.now.time_ns - then.time_ns < span_ns // 2:
+            return
+        for works in _groups(window, then):
+            if works[0].core.core in compared:
+                continue
+            compared.add(works[0].core.core)
+            usual_ns = median(work.own_ns / work.core.parts for work in works)
+            slow = [work for work in works if usual_ns and work.own_ns / work.core.parts >= factor * usual_ns]
+            if slow and len(slow) <= len(works) // 2:
+                yield works, slow, max(work.own_ns / work.core.parts for work in slow) / usual_ns
+
+
+def _whole_devices(works: Sequence[_Work], slow: Sequence[_Work]) -> set[int]:
+    """Devices of which all cores in a group are slow, more than one of them, while other devices are not."""
+    sizes = {device: sum(work.core.device == device for work in works) for device in {w.core.device for w in works}}
+    return {
+        device
+        for device in {work.core.device for work in slow}
+        if sizes[device] > 1 and sum(work.core.device == device for work in slow) == sizes[device]
+    }
+
+
+def _straggler(window: Window, rule: Rule) -> Iterator[Outcome]:
+    for works, slow, times in _slow(window, rule.threshold):
+        whole = _whole_devices(works, slow)
+        for work in slow:
+            if work.core.device not in whole:
+                evidence: Evidence = {"times_as_long": times, "cores_in_group": len(works)}
+                words = f"it works {times:.2g} times as long as its peers for the same executions; they wait for it"
+                yield Found(core_scope(work.core.core, work.core.device), words, evidence)
+
+
+def _throttling(window: Window, rule: Rule) -> Iterator[Outcome]:
+    for works, slow, times in _slow(window, rule.threshold):
+        for device in sorted(_whole_devices(works, slow)):
+            evidence: dict[str, int | float | str] = {"times_as_long": times}
+            found = window.device(device)
+            power = found.power if found is not None else None
+            if power is not None:
+                evidence["power_avg_percent"] = power.avg_percent
+            words = f"all its cores work {times:.2g} times as long as their peers for the same executions"
+            yield Found(device_scope(device), words, evidence)
+
+
+class _Pace(NamedTuple):
+    """Per execution of a process's cores: time outside and inside collectives, in ns, and bytes over links."""
+
+    own_ns: float
+    collectives_ns: float
+    sent_bytes: float
+
+
+def _pace(then: Sample, now: Sample, cores: Sequence[int]) -> _Pace | None:
+    works = [work for core in cores if core in now.cores and (work := _work(then, now.cores[core])) is not None]
+    executions = sum(work.executions for work in works)
+    devices = {work.core.device for work in works} & then.devices.keys()
+    sent = total_of([counted(then.devices[each].sent_bytes, now.devices[each].sent_bytes) for each in devices])
+    if not works or not sent or executions < _LEAST_EXECUTIONS * len(works):
+        return None
+    own_ns = sum(work.own_ns for work in works)
+    return _Pace(own_ns / executions, (sum(work.busy_ns for work in works) - own_ns) / executions, sent / executions)
+
+
+def _link_unbalanced(window: Window, rule: Rule) -> Iterator[Outcome]:
+    """Collectives that take much longer than before, while the work between them does not."""
+    recent, before = window.since(_SPAN_NS), window.at(_SPAN_NS)
+    baseline = window.since(_BASELINE_NS)
+    if recent is None or before is None or baseline is None or before.time_ns - baseline.time_ns < MINUTE_NS:
+        return
+    uneven = {work.core.core for works, _, _ in _slow(window, _UNEVEN) for work in works}
+    for process in (window.now.processes or {}).values():
+        loaded_ns = max((window.cores[core].loaded_ns for core in process.cores if core in window.cores), default=0)
+        if len(process.cores) < 2 or uneven.intersection(process.cores) or loaded_ns > baseline.time_ns:
+            continue
+        now, usual = _pace(recent, window.now, process.cores), _pace(baseline, before, process.cores)
+        if now is None or usual is None or not usual.collectives_ns:
+            continue
+        times, own = now.collectives_ns / usual.collectives_ns, now.own_ns / max(1.0, usual.own_ns)
+        if times >= rule.threshold and max(own, now.sent_bytes / usual.sent_bytes) < _even(times):
+            evidence: Evidence = {"times_as_long": times, "ms_per_execution": now.collectives_ns / 1e6}
+            words = f"its collectives take {times:.2g} times as long as before, and the work between them does not"
+            yield Found(process_scope(process.pid), words, evidence)
+
+
+def _even(times: float) -> float:
+    """How much more the work itself may take, and be sent, for collectives to be what is slow."""
+    return 1.0 + (times - 1.0) / 4
+
+
+def _tensor_idle(window: Window, rule: Rule) -> Iterator[Outcome]:
+    then, before, baseline = window.since(MINUTE_NS), window.at(MINUTE_NS), window.since(10 * MINUTE_NS)
+    if then is None or before is None or baseline is None or before.time_ns - baseline.time_ns < 2 * MINUTE_NS:
+        return
+    span_ns = window.now.time_ns - then.time_ns
+    for core in window.now.cores.values():
+        now = _intensity(then.cores.get(core.core), core)
+        usual = _intensity(baseline.cores.get(core.core), before.cores.get(core.core))
+        busy_ns = counted(then.cores[core.core].busy_ns, core.busy_ns) if core.core in then.cores else None
+        at_work = busy_ns is not None and busy_ns >= _BUSY_PERCENT / 100 * core.parts * span_ns
+        executed = window.now.time_ns - window.cores[core.core].executed_ns < _SPAN_NS
+        if at_work and executed and now is not None and usual and now < rule.threshold / 100 * usual:
+            evidence: Evidence = {"flops_per_busy_s": now, "before": usual}
+            words = "busy, but its tensor engine does hardly anything of what it did before"
+            yield Found(core_scope(core.core, core.device), words, evidence)
+
+
+def _intensity(earlier: CoreSample | None, later: CoreSample | None) -> float | None:
+    """FLOPs per busy second between two samples of a core, waits in collectives left out where they are known."""
+    if earlier is None or later is None:
+        return None
+    flops, busy_ns = counted(earlier.flops, later.flops), counted(earlier.busy_ns, later.busy_ns)
+    own_ns = None if busy_ns is None else busy_ns - (counted(earlier.collectives_ns, later.collectives_ns) or 0)
+    return None if flops is None or not own_ns else flops * NS_PER_S / own_ns
+
+
+def _host_bound(window: Window, rule: Rule) -> Iterator[Outcome]:
+    then = window.since(MINUTE_NS)
+    if then is None or then.processes is None or window.watched_ns < rule.watched_ns:
+        return
+    for pid, process in (window.now.processes or {}).items():
+        earlier = then.processes.get(pid)
+        if earlier is None or earlier.started_ns != process.started_ns:
+            continue
+        total, device = (_median_ns(earlier, process, get) for get in (_TOTAL, _DEVICE))
+        busy = _utilization(window, then, process)
+        vcpu = vcpu_percent(window, process)
+        if total is None or not device or busy is None or busy >= _HOST_IDLE_PERCENT:
+            continue
+        if total >= rule.threshold * device and (vcpu is None or vcpu >= _HOST_VCPU_PERCENT):
+            evidence: dict[str, int | float | str] = {
+                "p50_total_ms": total / 1e6,
+                "p50_device_ms": device / 1e6,
+                "utilization_percent": busy,
+            }
+            if vcpu is not None:
+                evidence["vcpu_percent"] = vcpu
+            words = f"executions take {total / device:.2g} times as long as the devices need for them"
+            yield Found(process_scope(pid), words, evidence)
+
+
+_TOTAL: Callable[[ProcessSample], Histogram | None] = attrgetter("latency_total")
+_DEVICE: Callable[[ProcessSample], Histogram | None] = attrgetter("latency_device")
+
+
+def _median_ns(
+    earlier: ProcessSample, later: ProcessSample, get: Callable[[ProcessSample], Histogram | None]
+) -> float | None:
+    before, now = get(earlier), get(later)
+    if before is None or now is None:
+        return None
+    recorded = now.since(before)
+    if recorded.count < _LEAST_EXECUTIONS:
+        return None
+    values = recorded.percentiles_ns((50,))
+    return values[0] if values else None
+
+
+def _utilization(window: Window, then: Sample, process: ProcessSample) -> float | None:
+    span_ns = window.now.time_ns - then.time_ns
+    shares = []
+    for core in window.cores_of(process):
+        earlier = then.cores.get(core.core)
+        busy_ns = counted(earlier.busy_ns if earlier else None, core.busy_ns)
+        if busy_ns is None:
+            return None
+        shares.append(100.0 * busy_ns / core.parts / span_ns)
+    return sum(shares) / len(shares) if shares else None
+
+
+_NOT_COUNTED = "no link counters; power near the limit proves nothing"
+
+RULES = (
+    Rule(
+        id="straggler",
+        title="a core is slower than its peers",
+        needs=("collectives", "executions"),
+        find=_straggler,
+        scope="core",
+        severity=DEGRADED,
+        category="speed",
+        threshold=1.25,
+        meaning="times as long in execution, collectives left out, as the median of its tensor-parallel group",
+        advice="Move the work off this core, and see whether the slowness stays with the core or goes with the work.",
+        clears="a minute after it was last so",
+        cannot="not observable within a group",
+        watched_ns=_SPAN_NS // 2,
+        hold_ns=MINUTE_NS,
+    ),
+    Rule(
+        id="throttling",
+        title="a device is slower than others",
+        needs=("collectives", "executions"),
+        find=_throttling,
+        scope="device",
+        severity=DEGRADED,
+        category="speed",
+        threshold=1.25,
+        meaning="times as long in execution, collectives left out, on all its cores as the median of their group",
+        advice="Lower its load, or move the work to another device; replace the instance if it goes on.",
+        clears="a minute after it was last so",
+        cannot=_NOT_COUNTED,
+        watched_ns=_SPAN_NS // 2,
+        hold_ns=MINUTE_NS,
+    ),
+    Rule(
+        id="link-unbalanced",
+        title="collectives have become slow",
+        needs=("links", "collectives", "executions"),
+        find=_link_unbalanced,
+        scope="process",
+        severity=WARN,
+        category="link",
+        threshold=_COLLECTIVES_SLOWER,
+        meaning="times as long in collectives per execution as in the minutes before, the work between them unchanged",
+        advice="A link that the group uses may be slow, or others use it too: compare with a group on other devices.",
+        clears="a minute after it was last so",
+        cannot=_NOT_COUNTED,
+        hold_ns=MINUTE_NS,
+    ),
+    Rule(
+        id="tensor-idle",
+        title="a core is busy, and its tensor engine hardly",
+        needs=("flops", "busy", "executions"),
+        find=_tensor_idle,
+        scope="core",
+        severity=INFO,
+        category="speed",
+        threshold=10.0,
+        meaning="percent of the FLOPs per busy second that the core did in the ten minutes before",
+        advice="See what changed in the workload: operators that fall back to slower engines, waits, other shapes.",
+        clears="a minute after it was last so",
+        cannot="engines have no live source",
+        hold_ns=MINUTE_NS,
+    ),
+    Rule(
+        id="host-bound",
+        title="the devices wait for the host",
+        needs=("latency", "busy"),
+        find=_host_bound,
+        scope="process",
+        severity=WARN,
+        category="speed",
+        threshold=_HOST_SLOWER,
+        meaning="times as long for an execution as the devices need, these idle and a vCPU busy",
+        advice="Profile the process on the host: pre-processing, tokenising, Python; give it more vCPUs or batch more.",
+        clears="a minute after it was last so",
+        cannot="device effect unknown",
+        watched_ns=10 * NS_PER_S,
+        hold_ns=MINUTE_NS,
+    ),
+)
