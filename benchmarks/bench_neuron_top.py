@@ -24,7 +24,7 @@ SETTLE_S, MEASURE_S = 3.0, 20.0
 KEYS = 60
 BIN = Path(sys.executable).parent
 MODEL = ["--scenario", "opt-30b", "--instance", "trn2.48xlarge", "--socket"]
-REVERSED = (b"TFLOPS", b"Utilization")
+MODES = (b"TFLOPS", b"Engines", b"Memory,", b"Utilization")
 """What the key f paints, by turns."""
 
 
@@ -81,7 +81,7 @@ class Terminal:
             self.received = b""
             pressed = time.perf_counter()
             os.write(self.descriptor, b"f")
-            word = REVERSED[number % 2]
+            word = MODES[number % len(MODES)]
             seen = self.read(3.0, lambda output, word=word: word in output)  # type: ignore[misc]
             latencies.append(1000 * ((seen or time.perf_counter()) - pressed))
         return latencies

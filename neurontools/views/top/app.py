@@ -13,25 +13,35 @@ from typing import ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.timer import Timer
 
 from neurontools.views.top import theme
-from neurontools.views.top.collector import Collector
+from neurontools.views.top.collector import Collector, Request
 from neurontools.views.top.control import Control
 from neurontools.views.top.messages import Arrived
 from neurontools.views.top.reader import Reader, Reading
 from neurontools.views.top.screens.health import HealthScreen
 from neurontools.views.top.screens.help import READING, HelpScreen, keys_of
 from neurontools.views.top.screens.history import HistoryScreen
+from neurontools.views.top.screens.memory import MemoryScreen
 from neurontools.views.top.screens.overview import OverviewScreen
 from neurontools.views.top.screens.page import PageScreen
 from neurontools.views.top.screens.processes import ProcessesScreen
+from neurontools.views.top.screens.topology import TopologyScreen
 from neurontools.views.top.session import NO_CONTROL, Session
 
 _LEAST_SILENCE_S = 3.0
 _SILENT_PERIODS = 3
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
-PAGES: tuple[type[PageScreen], ...] = (OverviewScreen, HistoryScreen, ProcessesScreen, HealthScreen)
+PAGES: tuple[type[PageScreen], ...] = (
+    OverviewScreen,
+    HistoryScreen,
+    ProcessesScreen,
+    MemoryScreen,
+    TopologyScreen,
+    HealthScreen,
+)
 """All pages, in the order of their tabs."""
 EVERY = tuple(page.ABOUT for page in PAGES)
 
@@ -80,6 +90,7 @@ class TopApp(App[None]):
         self.reader = reader
         self._collector = Collector(reader, self._deliver)
         self._asked_s: float | None = None
+        self._next: Timer | None = None
 
     @property
     def main(self) -> OverviewScreen:
@@ -99,7 +110,7 @@ class TopApp(App[None]):
         self.theme = theme.THEMES[0].name
         self._end_on_signals()
         self._collector.start()
-        self.set_timer(self.refresh_s, self._ask)
+        self._ask_in(self.refresh_s)
         self.set_interval(1.0, self._watch_silence)
 
     def on_unmount(self) -> None:
@@ -112,7 +123,18 @@ class TopApp(App[None]):
         self.page.update()
         asked_s = self._asked_s or time.monotonic()
         self._asked_s = None
-        self.set_timer(max(0.01, asked_s + self.refresh_s - time.monotonic()), self._ask)
+        self._ask_in(max(0.01, asked_s + self.refresh_s - time.monotonic()))
+
+    def on_wanted(self) -> None:
+        """Asks at once, unless somebody has asked already."""
+        if self._asked_s is None:
+            self._ask()
+
+    def _ask_in(self, seconds: float) -> None:
+        """One request at a time is to come: the one before is forgotten."""
+        if self._next is not None:
+            self._next.stop()
+        self._next = self.set_timer(seconds, self._ask)
 
     async def action_page(self, name: str) -> None:
         """Shows a page."""
@@ -120,6 +142,8 @@ class TopApp(App[None]):
             self.page = self.pages[name]
             await self.switch_mode(name)
             self.page.update()
+            if self.page.bank_map_of is not None:
+                self.on_wanted()
 
     async def action_step_page(self, step: int) -> None:
         """The next page, round the corner too."""
@@ -172,7 +196,7 @@ class TopApp(App[None]):
     def _look(self) -> None:
         """Shows the instant to which one went; a replay has to be read for that."""
         if self.session.replays:
-            self._collector.request()
+            self._ask()
         self.session.look()
         self.page.update()
 
@@ -208,7 +232,7 @@ class TopApp(App[None]):
 
     def _ask(self) -> None:
         self._asked_s = time.monotonic()
-        self._collector.request()
+        self._collector.request(Request(self.page.registers, self.page.bank_map_of))
 
     def _deliver(self, reading: Reading) -> None:
         """Called on the collector's thread; the loop may have ended meanwhile."""

@@ -13,3 +13,7 @@ class Arrived(Message):
     def __init__(self, reading: Reading) -> None:
         super().__init__()
         self.reading = reading
+
+
+class Wanted(Message):
+    """A page wants something else read than before: the next reading is not waited for."""

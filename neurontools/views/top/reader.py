@@ -41,6 +41,15 @@ class Reading(NamedTuple):
     error: str = ""
     hint: str = ""
     waiting: str = ""
+    banks: BankMapRead | None = None
+
+
+class BankMapRead(NamedTuple):
+    """The bank map of a device, or why there is none."""
+
+    device: int
+    allocations: Allocations | None
+    why: str = ""
 
 
 class Reader:
@@ -71,20 +80,18 @@ class Reader:
         """Whether the source itself is moved in time."""
         return self._playback is not None
 
-    def show_registers(self, shown: bool) -> None:
-        """Whether what is in the device's registers is looked at from now on, which costs an access to each."""
-        if shown != self._registers:
-            self._registers = shown
-            narrow(self._source, lean_kind(shown))
+    def read(self, registers: bool = False, bank_map_of: int | None = None) -> Reading:
+        """The source now. After a failure or a reboot the inventory is read anew: it may be another host.
 
-    def allocations(self, device: int) -> Allocations:
-        """The bank map of a device; raises SourceError where there is none."""
-        return self._source.allocations(device)
-
-    def read(self) -> Reading:
-        """The source now. After a failure or a reboot the inventory is read anew: it may be another host."""
+        What is in the device's registers is read only where it is asked for, as it costs an access to each; so is the
+        bank map of a device.
+        """
+        if registers != self._registers:
+            self._registers = registers
+            narrow(self._source, lean_kind(registers))
         try:
-            return self._read()
+            reading = self._read()
+            return reading if bank_map_of is None else reading._replace(banks=self._bank_map(bank_map_of))
         except SourceError as error:
             self._inventory = None
             return Reading(error=error.reason, hint=error.hint)
@@ -133,6 +140,12 @@ class Reader:
             self.history.add(current, interval)
         else:
             self._first = current, interval
+
+    def _bank_map(self, device: int) -> BankMapRead:
+        try:
+            return BankMapRead(device, self._source.allocations(device))
+        except SourceError as error:
+            return BankMapRead(device, None, error.reason)
 
     def _snapshot(self) -> tuple[Snapshot, Snapshot | None]:
         """The reading, and where it is time to look whether something is wrong, all of it that this takes."""

@@ -13,7 +13,7 @@ from neurontools.views.top.cells import Trends
 from neurontools.views.top.control import Control
 from neurontools.views.top.history import History
 from neurontools.views.top.quantities import Sizes
-from neurontools.views.top.reader import Reader, Reading
+from neurontools.views.top.reader import BankMapRead, Reader, Reading
 from neurontools.views.top.spans import clean
 
 NO_CONTROL = Control()
@@ -35,6 +35,7 @@ class Session:
         self.trouble = ""
         self.stale = False
         self.hosts = 0
+        self.banks: BankMapRead | None = None
         self._newest: Interval | None = None
         self.take(reading)
 
@@ -74,6 +75,8 @@ class Session:
                 if not self.replays:
                     self.playback.resume()
             self.inventory = reading.inventory
+        if reading.banks is not None:
+            self.banks = reading.banks
         if reading.interval is not None:
             self._newest = reading.interval
             if not self.rewound:

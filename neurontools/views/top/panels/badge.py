@@ -54,26 +54,29 @@ def unchecked(diagnosis: Diagnosis | None) -> int:
     return len({each.rule for each in diagnosis.cannot_tell} - set(diagnosis.checked))
 
 
-def render(badge: Badge) -> tuple[Span, ...]:
-    """As few words as it takes."""
-    return (*_when(badge), *_health(badge))
+def render(badge: Badge) -> list[tuple[Span, ...]]:
+    """In full, and ever shorter: the signs are the last to go."""
+    return [(*_when(badge, words), *_health(badge, words)) for words in (2, 1, 0)]
 
 
-def _when(badge: Badge) -> tuple[Span, ...]:
+def _when(badge: Badge, words: int) -> tuple[Span, ...]:
     if badge.time_ns is None:
         return ()
     at = format_time_ns(badge.time_ns)[11:19]
-    behind = f" −{format_duration_ns(badge.behind_s * 1_000_000_000)}" if badge.behind_s else ""
+    behind = f" −{format_duration_ns(badge.behind_s * 1_000_000_000)}" if badge.behind_s and words else ""
     state = "⏸" if badge.paused else f"▶ {badge.speed:g}×"
-    return (Span(f" {state} {at}{behind} ", "mark" if badge.paused else "held", "app.pause"), Span("  "))
+    text = f" {state} {at}{behind} " if words or not badge.behind_s else f" {state} −{badge.behind_s}s "
+    return (Span(text, "mark" if badge.paused else "held", "app.pause"), Span(" "))
 
 
-def _health(badge: Badge) -> tuple[Span, ...]:
+def _health(badge: Badge, words: int) -> tuple[Span, ...]:
     if not badge.looked:
         return ()
     if badge.worst is None:
-        blind = f", {badge.unchecked} not checked" if badge.unchecked else ""
-        return (Span("✓ nothing found", "good", _HEALTH), Span(blind, "dim", _HEALTH), Span(" "))
+        blind = f", {badge.unchecked} not checked" if badge.unchecked and words == 2 else ""
+        return (Span("✓ nothing found" if words else "✓", "good", _HEALTH), Span(blind, "dim", _HEALTH), Span(" "))
     sign, role = SIGNS[badge.worst.severity]
     more = f" +{badge.more}" if badge.more else ""
-    return (Span(f"{sign} {badge.worst.severity}: {badge.worst.rule}{more}", role, _HEALTH), Span(" "))
+    text = (f"{sign} {1 + badge.more}", f"{sign} {badge.worst.severity}{more}")
+    full = f"{sign} {badge.worst.severity}: {badge.worst.rule}{more}"
+    return (Span((*text, full)[words], role, _HEALTH), Span(" "))

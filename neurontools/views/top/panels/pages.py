@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import NamedTuple
 
 from neurontools.views.top.spans import Block, Line, Span, between, cut, width_of
@@ -17,9 +18,9 @@ class PageTab(NamedTuple):
     current: bool = False
 
 
-def render(tabs: Sequence[PageTab], end: Sequence[Span], width: int) -> Block:
-    """One line: titles where there is room for them, else only that of the current page."""
-    for short in (False, True):
+def render(tabs: Sequence[PageTab], ends: Sequence[Sequence[Span]], width: int) -> Block:
+    """One line: titles where there is room for them, beside the longest of the `ends` that fits; else the keys only."""
+    for short, end in product((False, True), ends or ((),)):
         spans = [span for tab in tabs for span in _tab(tab, short)]
         if width_of(spans) + width_of(end) + 1 <= width:
             break

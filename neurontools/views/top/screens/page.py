@@ -51,6 +51,16 @@ class PageScreen(Screen[None]):
         self._drawn: dict[str, tuple[object, Place, bool]] = {}
         self._panels = {name: Panel(name) for name in (*_AROUND, *self.SECTIONS)}
 
+    @property
+    def bank_map_of(self) -> int | None:
+        """The device whose bank map the page shows."""
+        return None
+
+    @property
+    def registers(self) -> bool:
+        """Whether the page shows what is in the device's registers."""
+        return False
+
     def compose(self) -> ComposeResult:
         """One panel for each section; the plan decides which of them are shown."""
         yield from self._panels.values()
