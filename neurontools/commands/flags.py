@@ -81,7 +81,7 @@ def _take(names: dict[str, Flag], name: str, text: str | None, words: Iterable[s
     given[flag.long] = text
 
 
-def usage(name: str, about: str, flags: Iterable[Flag], examples: Iterable[tuple[str, str]]) -> str:
+def usage(name: str, about: str, flags: Iterable[Flag], examples: Iterable[tuple[str, str]], operands: str = "") -> str:
     """The help page: usage, options and examples, each with what it does."""
     options = [
         (
@@ -90,7 +90,7 @@ def usage(name: str, about: str, flags: Iterable[Flag], examples: Iterable[tuple
         )
         for flag in flags
     ]
-    sections = [f"Usage:\n  {name} [OPTIONS]", about, "Application Options:\n" + _aligned(options)]
+    sections = [f"Usage:\n  {name} [OPTIONS] {operands}".rstrip(), about, "Application Options:\n" + _aligned(options)]
     return "\n\n".join([*sections, "Examples:\n" + _aligned(examples)]) + "\n"
 
 

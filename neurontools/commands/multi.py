@@ -24,6 +24,7 @@ _COMMANDS = {
     "otlp": ("neurontools.commands.monitor_otlp", "send it to an OpenTelemetry collector (neuron-monitor-otlp)"),
     "recorder": ("neurontools.commands.recorder", "record a host, list and print recordings (neuron-recorder)"),
     "doctor": ("neurontools.commands.doctor", "say what is wrong with this host, and what to do (neuron-doctor)"),
+    "job": ("neurontools.commands.job", "run a command, and tell what it did to the devices"),
     "capture": ("neurontools.commands.capture", "copy this host's driver files, without what identifies the host"),
 }
 

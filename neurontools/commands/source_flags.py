@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from neurontools.schema.source import Source
 
 # Set for the source as the environment could have it; neuron-ls does not load what reads it unless a host is read.
-_SWITCHES = {"all-devices": "NEURONTOOLS_ALL_DEVICES", "no-imds": "NEURONTOOLS_NO_IMDS"}
+AT_CLOSE = "at-close"
+"""No option, but what a tool may say for itself: counters are read also where they count only what has been closed."""
+_SWITCHES = {
+    "all-devices": "NEURONTOOLS_ALL_DEVICES",
+    "no-imds": "NEURONTOOLS_NO_IMDS",
+    AT_CLOSE: "NEURONTOOLS_AT_CLOSE",
+}
 _LNC = "NEURONTOOLS_LNC"
 _CORE_SIZES = ("1", "2", "4", "8")
 

@@ -27,6 +27,7 @@ class Context(NamedTuple):
     wants: Wants
     descriptors: Descriptors
     absent: Reasons
+    at_close: bool = False
 
     @property
     def version(self) -> str | None:
@@ -45,7 +46,7 @@ class Context(NamedTuple):
     def leave_out(self, wanted: Iterable[Place]) -> list[Place]:
         """The counters that are worth reading; those that are not live are noted, and never shown as if they were."""
         wanted = list(wanted)
-        if self.live:
+        if self.live or self.at_close:
             return wanted
         for place in wanted:
             if place.kept_by == "runtime":

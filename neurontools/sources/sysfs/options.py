@@ -10,6 +10,7 @@ from neurontools.sources.sysfs.marker import Marker
 NO_IMDS = "NEURONTOOLS_NO_IMDS"
 ALL_DEVICES = "NEURONTOOLS_ALL_DEVICES"
 LNC = "NEURONTOOLS_LNC"
+AT_CLOSE = "NEURONTOOLS_AT_CLOSE"
 
 _OFF = ("", "0", "no", "false")
 
@@ -17,13 +18,15 @@ _OFF = ("", "0", "no", "false")
 class Options(NamedTuple):
     """`imds` allows questions to the instance's metadata service; `place` asks it for name, region and zone, which
     nothing else knows. `all_devices` shows those of the node that this container was not granted, too. `lnc` is the
-    number of physical cores per logical one, as somebody said; `said_lnc` what this program's environment says."""
+    number of physical cores per logical one, as somebody said; `said_lnc` what this program's environment says.
+    `at_close` reads counters also where the driver takes them over only when a process closes its devices."""
 
     imds: bool = True
     place: bool = True
     all_devices: bool = False
     lnc: int | None = None
     said_lnc: int | None = None
+    at_close: bool = False
 
 
 DEFAULTS = Options()
@@ -37,6 +40,7 @@ def options_of(environ: Mapping[str, str], place: bool = True) -> Options:
         all_devices=not _is_off(environ, ALL_DEVICES),
         lnc=logical_size([environ.get(LNC)], 0),
         said_lnc=logical_size(said_size(environ), 0),
+        at_close=not _is_off(environ, AT_CLOSE),
     )
 
 

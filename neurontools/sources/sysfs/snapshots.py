@@ -115,7 +115,7 @@ class Snapshots:
         layout = look(self._root, self._options.all_devices, absent)
         absent.one("bank", NO_ADDRESSES)
         absent.one("link", NO_LINK_COUNTERS)
-        context = Context(self._root, layout, wants_of(self._kind), self._descriptors, absent)
+        context = Context(self._root, layout, wants_of(self._kind), self._descriptors, absent, self._options.at_close)
         if "devices" in context.wants.snapshot:
             self._devices = [DeviceReader(device, context) for device in layout.devices]
         self._context, self._known_by, self._looked_ns = context, known_by, time.monotonic_ns()
