@@ -49,12 +49,14 @@ class Looked(NamedTuple):
 class Visit:
     """One host that is read again and again, each time with the events and facts that go with it."""
 
-    def __init__(self, source: Source, facts: FactsReader | None) -> None:
+    def __init__(self, source: Source, facts: FactsReader | None, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives the seconds by which the facts are looked at now and then only."""
         self.source = source
         self.doctor = Doctor()
         self.inventory: Inventory | None = None
         self._facts = facts
-        self._facts_due_s = 0.0
+        self._clock = clock
+        self._facts_due_s: float | None = None
         self._seen = 0
         self._pids: list[int] = []
         self._closed: dict[int, dict[str, int]] | None = None
@@ -98,9 +100,10 @@ class Visit:
         pids = [process.pid for process in snapshot.processes or ()]
         # Where counters move at the end of a process only, that is when to look at them.
         ended, self._pids = bool(set(self._pids) - set(pids)), pids
-        if self._facts is None or (time.monotonic() < self._facts_due_s and not ended):
+        due = self._facts_due_s is None or self._clock() >= self._facts_due_s or ended
+        if self._facts is None or not due:
             return None
-        self._facts_due_s = time.monotonic() + _FACTS_PERIOD_S
+        self._facts_due_s = self._clock() + _FACTS_PERIOD_S
         facts = self._facts.read(snapshot.head.time_ns, pids)
         if "status" not in snapshot.head.gaps:
             return facts

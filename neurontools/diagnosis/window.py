@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -9,11 +10,14 @@ from typing import NamedTuple
 from neurontools.diagnosis.sample import CoreSample, ProcessSample, Sample, sample_of
 from neurontools.hardware.driver import SRAM_ECC_BITS
 from neurontools.schema.deltas import delta
-from neurontools.schema.events import Event
+from neurontools.schema.events import KERNEL_LOG, Event
 from neurontools.schema.host_facts import HostFacts
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Device, Gap, Snapshot
 from neurontools.units import NS_PER_S
+
+HARDWARE_ERROR = re.compile(r"NEURON_HW_ERR=(\w+)")
+"""The driver's word for what failed, in a line of the kernel's log."""
 
 KEPT_NS = 3600 * NS_PER_S
 _LADDER = ((60 * NS_PER_S, 0), (600 * NS_PER_S, 10 * NS_PER_S), (KEPT_NS, 60 * NS_PER_S))
@@ -68,6 +72,8 @@ class Window:
         self.samples: deque[Sample] = deque()
         self.cores: dict[int, Activity] = {}
         self.processes: dict[tuple[int, int], Activity] = {}
+        self.logged: dict[tuple[int | None, str], int] = {}
+        """When the driver last wrote of an error of a device into the kernel's log, by device and word."""
         self._growth: dict[tuple[str, int, str], Growth] = {}
 
     def add(self, inventory: Inventory, snapshot: Snapshot, events: Sequence[Event], facts: HostFacts | None) -> None:
@@ -160,6 +166,10 @@ class Window:
 
     def _note(self, sample: Sample) -> None:
         now_ns = sample.time_ns
+        for event in self.events:
+            error = HARDWARE_ERROR.search(event.text) if event.kind == KERNEL_LOG else None
+            if error is not None:
+                self.logged[event.device, error[1]] = event.time_ns
         for kind in ("device", "core", "process"):
             for number, name, count in self.grew(kind):
                 place = kind, number, name

@@ -17,7 +17,7 @@ from neurontools.sources.sysfs.metadata import MetadataError, notices
 from neurontools.sources.sysfs.reasons import Reasons
 
 _PCI = "sys/bus/pci/devices"
-_MODULE = "sys/module/neuron"
+_VERSION = "sys/module/neuron/version"
 _PACKAGES = (("usr/src", "aws-neuronx-"), ("var/lib/dkms/aws-neuronx", ""), ("var/lib/dkms/aws-neuron", ""))
 """Where the driver's package leaves its sources: directories, and what stands before the version in their names."""
 
@@ -53,7 +53,7 @@ class FactsReader:
         return HostFacts(
             time_ns=time_ns,
             instance_type=layout.instance_type,
-            driver_loaded=os.path.isdir(root.of(_MODULE)),
+            driver_loaded=os.path.exists(root.of(_VERSION)),
             driver_version=driver_version(root),
             installed_drivers=_installed(root),
             pci_devices=_pci_devices(root),

@@ -22,14 +22,13 @@ from neurontools.diagnosis.rule import (
     link_scope,
 )
 from neurontools.diagnosis.sample import CoreSample, DeviceSample
-from neurontools.diagnosis.window import KEPT_NS, Window, counted
+from neurontools.diagnosis.window import HARDWARE_ERROR, KEPT_NS, Window, counted
 from neurontools.hardware.nrt import STATUSES
 from neurontools.schema.events import KERNEL_LOG, Event
 from neurontools.units import NS_PER_S, format_duration_ns
 
 _TIME_UNKNOWN = "since the driver was loaded, when is not known"
 _MAY_BE_FAILED = "a 0 may be a failed read"
-_HARDWARE_ERROR = re.compile(r"NEURON_HW_ERR=(\w+)")
 _MEMORY_ERRORS = ("SRAM_UNCORRECTABLE_ERROR", "HBM_UNCORRECTABLE_ERROR")
 _OTHER_ERRORS = {"NC_UNCORRECTABLE_ERROR": 1202, "DMA_ERROR": 1203}
 _ERROR_STATUS = {"hw_error": 6, "hw_nc_ue_error": 1202, "hw_dma_abort_error": 1203}
@@ -43,7 +42,7 @@ _LINK = re.compile(r"link", re.IGNORECASE)
 def hardware_errors(window: Window) -> Iterator[tuple[str, Event]]:
     """The driver's lines about failing hardware since the last reading, with the word for what failed."""
     for event in window.events:
-        found = _HARDWARE_ERROR.search(event.text) if event.kind == KERNEL_LOG else None
+        found = HARDWARE_ERROR.search(event.text) if event.kind == KERNEL_LOG else None
         if found is not None:
             yield found[1], event
 
@@ -134,7 +133,8 @@ def _failing(window: Window, rule: Rule) -> Iterator[Outcome]:
 
 
 def _failed_executions(window: Window, core: CoreSample) -> Iterator[Found]:
-    sram_errors = (window.now.devices[core.device].ecc or {}).get("sram_ecc_uncorrected", 0)
+    ecc, logged = window.now.devices[core.device].ecc or {}, (core.device, "SRAM_UNCORRECTABLE_ERROR")
+    sram_errors = ecc.get("sram_ecc_uncorrected", 0) or logged in window.logged
     for name, value in _ERROR_STATUS.items():
         total = (core.errors or {}).get(name, 0)
         # An error of the SRAM ends executions with the same code, and is told as that.

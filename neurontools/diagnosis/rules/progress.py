@@ -53,7 +53,11 @@ def stalls(window: Window) -> Iterator[Stall]:
     for process in (window.now.processes or {}).values():
         cores = window.cores_of(process)
         since_ns = executed_ns(window, process)
-        if not cores or since_ns is None or window.now.time_ns - since_ns < _patience_ns(cores, since_ns, window):
+        if (
+            not cores
+            or since_ns is None
+            or window.now.time_ns - since_ns < _patience_ns(process, cores, since_ns, window)
+        ):
             continue
         then = window.since(window.now.time_ns - since_ns)
         if then is None:
@@ -78,13 +82,14 @@ def executed_ns(window: Window, process: ProcessSample) -> int | None:
     return max(activity.first_ns, *(window.cores[core.core].executed_ns for core in cores))
 
 
-def _patience_ns(cores: Sequence[CoreSample], since_ns: int, window: Window) -> int:
+def _patience_ns(process: ProcessSample, cores: Sequence[CoreSample], since_ns: int, window: Window) -> int:
     """How long executions like those before may take."""
     stalled_ns = window.now.time_ns - since_ns
+    counts = [process.completed if core.executions is None else core.executions for core in cores]
     means = [
-        max(0, core.busy_ns - core.parts * stalled_ns) // core.executions
-        for core in cores
-        if core.busy_ns is not None and core.executions
+        max(0, core.busy_ns - core.parts * stalled_ns) // count
+        for core, count in zip(cores, counts, strict=True)
+        if core.busy_ns is not None and count
     ]
     return max(_STALL_NS, _SLOWER * max(means)) if means else _FIRST_EXECUTION_NS
 
@@ -127,7 +132,8 @@ def _no_progress(window: Window, rule: Rule) -> Iterator[Outcome]:
             yield Found(_core(core, stall.process.pid), words, evidence, stall.since_ns)
         if not suspects:
             yield Found(process_scope(stall.process.pid), words, evidence, stall.since_ns)
-    for number, name, count in window.grew("core"):
+    # Where it moves at the end of a process only, the table of signals allows nothing to be said of it.
+    for number, name, count in window.grew("core") if window.status_is_live else ():
         if name == "timeout":
             pid = former_holder(window, number)
             found |= set() if pid is None else {pid}
