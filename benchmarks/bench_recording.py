@@ -117,10 +117,10 @@ def seeking(path: Path, frames: list[Frame]) -> tuple[float, float, float]:
     with path.open("wb") as file:
         for i in range(week // len(frames)):
             file.write(shifted(piece, i * lasts_ns))
-    opening = cpu_seconds(lambda: open_replay(str(path)).close())
+    opening = cpu_seconds(lambda: open_replay(str(path), {}).close())
     with Recording(str(path)) as recording:
         block = recording.blocks[len(recording.blocks) // 2]
-    source = open_replay(str(path))
+    source = open_replay(str(path), {})
     instants = (block.last_ns, (block.first_ns + block.last_ns) // 2)
     slowest, middle = (cpu_seconds(lambda at_ns=at_ns: seek(source, block, at_ns)) for at_ns in instants)  # type: ignore[misc]
     source.close()

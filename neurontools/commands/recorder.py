@@ -60,7 +60,7 @@ _VERBS = {
             ("record --to /data/flight --keep 30d --max-size 4GB", "more of it, elsewhere"),
             ("record --source 'aws:ssh HOST neuron-monitor'", "another host, from afar"),
             ("neuron-model run -- neuron-recorder record --for 1m", "a simulated host, for a minute"),
-            ("neuron-top --source replay:/data/flight@-10m", "what was recorded, as it happened"),
+            ("neuron-top --source replay:@-10m", "what was recorded, as it happened"),
         ),
     ),
     "dump": _Verb(
@@ -78,10 +78,14 @@ _VERBS = {
     ),
     "list": _Verb(
         "neurontools.commands.recorder_info:show_list",
-        "PATH…",
-        "Lists recordings, a line each; of a directory all that end in .nrec.",
+        "[PATH…]",
+        "Lists recordings, a line each; of a directory all that end in .nrec; unless named, of this host's recorder.",
         (_JSON, _HELP),
-        (("list .", "all in this directory"), ("list day.nrec --json | jq .", "for scripts")),
+        (
+            ("list", "what this host's recorder wrote"),
+            ("list .", "all in this directory"),
+            ("list day.nrec --json | jq .", "for scripts"),
+        ),
     ),
     "info": _Verb(
         "neurontools.commands.recorder_info:show_info",
@@ -134,8 +138,9 @@ def _do(word: str, arguments: Sequence[str]) -> None:
         ]
         errors.write(usage(f"{NAME} {word} {verb.operands}".rstrip(), verb.about, verb.flags, examples))
         return
-    many, wanted = verb.operands.endswith("…"), bool(verb.operands)
-    if bool(operands) != wanted or (len(operands) > 1 and not many):
+    least = bool(verb.operands) and not verb.operands.startswith("[")
+    most = None if "…" in verb.operands else bool(verb.operands)
+    if len(operands) < least or (most is not None and len(operands) > most):
         expected = verb.operands or "options only"
         raise errors.UsageError(f"{word} takes {expected}, found {' '.join(operands) or 'nothing'}")
     module, _, function = verb.function.partition(":")

@@ -1,5 +1,6 @@
 """`neuron-recorder list` and `info`: what recordings hold, without taking their readings apart."""
 
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ from msgspec.json import encode
 from neurontools.commands import errors
 from neurontools.commands.recorded import opened, recordings_at
 from neurontools.recording import Recording
+from neurontools.recording.directory import default_directory
 from neurontools.units import format_bytes, format_duration_ns, format_time_ns
 
 _NAME = "neuron-recorder"
@@ -55,7 +57,7 @@ class Facts(NamedTuple):
 def show_list(given: Mapping[str, str], operands: list[str]) -> None:
     """A line for each recording."""
     all_facts = []
-    for path in (file for operand in operands for file in recordings_at(operand)):
+    for path in (file for operand in operands or [default_directory(os.environ)] for file in recordings_at(operand)):
         with opened(_NAME, path) as recording:
             all_facts.append(_facts(path, recording))
     if "json" in given:

@@ -14,7 +14,7 @@ from neurontools.commands.recorder_frames import Frames
 from neurontools.commands.source_flags import open_source
 from neurontools.commands.stream import Ended, Ending, ending
 from neurontools.recording import Frame
-from neurontools.recording.directory import Directory, Limits, LockedError
+from neurontools.recording.directory import Directory, Limits, LockedError, default_directory
 from neurontools.schema.source import SourceError, pace
 from neurontools.units import (
     MIB,
@@ -66,16 +66,6 @@ def record(given: Mapping[str, str], operands: list[str]) -> None:
         say(recorder.summary())
     finally:
         source.close()
-
-
-def default_directory(environ: Mapping[str, str]) -> str:
-    """Where recordings lie unless told: what systemd says, else among the state of the machine or of the user."""
-    if environ.get("STATE_DIRECTORY"):
-        return environ["STATE_DIRECTORY"].split(":")[0]
-    if os.geteuid() == 0:
-        return "/var/lib/neuron-recorder"
-    state = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return os.path.join(state, "neurontools", "recordings")
 
 
 def _options(given: Mapping[str, str]) -> _Options:

@@ -35,6 +35,8 @@ _TO_SHAPE = bytes(_SPACE if byte in _DIGITS else (1 if byte == _SPACE else byte)
 """Leaves a space for each digit, so that `split` gives what lies between numbers."""
 _TO_NUMBERS = bytes(byte if byte in _DIGITS else _SPACE for byte in range(256))
 
+_OF_TALLIES = b'0123456789":,-'
+
 _LENGTHS = struct.Struct("<II")
 _UNWRITTEN = re.compile(rb"(?:^| )0[0-9]")
 """A number that its value does not give back."""
@@ -45,17 +47,20 @@ class DeltaError(ValueError):
 
 
 class _Segment(NamedTuple):
-    """A piece of a text: what lies between its numbers, and the numbers."""
+    """A piece of a text: what lies between its numbers, the numbers, and the text with its digits blanked out."""
 
     shape: list[bytes]
     numbers: list[bytes]
+    blank: bytes
 
 
 class _Change(NamedTuple):
-    """What a segment's numbers changed by, each with its place in the segment."""
+    """What numbers changed by, and how far the place of each is from the one before; the first place and the last."""
 
-    places: list[int]
+    gaps: list[int]
     deltas: list[int]
+    first: int
+    last: int
 
 
 class Encoder:
@@ -84,12 +89,13 @@ class Encoder:
             return None
         return _packed(*changed, counted)
 
-    def _changed(self, texts: Sequence[bytes], before: Mapping[bytes, _Segment]) -> _Change | None:
-        """What all numbers changed by, each with its place in the text."""
+    def _changed(self, texts: Sequence[bytes], before: Mapping[bytes, _Segment]) -> tuple[list[int], list[int]] | None:
+        """The numbers that changed, each as the distance of its place from the one before, and what is to be added."""
         known: dict[tuple[bytes, bytes], _Change] = {}
-        places: list[int] = []
+        gaps: list[int] = []
         deltas: list[int] = []
-        first = 0
+        written: list[bytes] = []
+        first = last = 0
         for old, now in zip(self._texts, texts, strict=True):
             segment = before[old]
             if old == now:
@@ -98,14 +104,18 @@ class Encoder:
                 change = known.get((old, now))
                 if change is None:
                     following = _following(segment, now)
-                    change = _compared(segment.numbers, following.numbers) if following is not None else None
+                    change = _compared(segment.numbers, following.numbers, written) if following is not None else None
                     if following is None or change is None:
                         return None
                     self._segments[now], known[old, now] = following, change
-                places += [first + place for place in change.places]
+                if change.deltas:
+                    gaps.append(first + change.first - last)
+                    gaps += change.gaps
+                    last = first + change.last
                 deltas += change.deltas
             first += len(segment.numbers)
-        return _Change(places, deltas)
+        # Of all numbers at once: a search for each segment would take as long as the comparison.
+        return None if _UNWRITTEN.search(b" ".join(written)) else (gaps, deltas)
 
     def _counted(self, tallies: Sequence[bytes]) -> list[int] | None:
         """For each tally that differs: its place, how many of its counts differ, and those with their differences."""
@@ -121,7 +131,7 @@ class Encoder:
                 counts = self._counts[after] = _read_tally(after)
             except DeltaError:
                 return None
-            if earlier.keys() - counts.keys() or _written(counts) != after:
+            if earlier.keys() - counts.keys() or not _is_as_written(after, counts):
                 return None
             steps = {key: value - earlier.get(key, 0) for key, value in counts.items() if value != earlier.get(key)}
             words += [place, len(steps), *[word for pair in steps.items() for word in pair]]
@@ -134,7 +144,7 @@ class Decoder:
     def __init__(self, text: bytes) -> None:
         """Raises DeltaError where the text is no object of JSON."""
         outline, self._tallies = _outlined(text)
-        shape, numbers = _segment(outline)
+        shape, numbers, _ = _segment(outline)
         if not (outline.startswith(b"{") and outline.endswith(b"}")) or len(shape) != len(numbers) + 1:
             raise DeltaError("its text is no object of JSON")
         self._tokens = _interleaved(shape, numbers)
@@ -207,16 +217,21 @@ def _cut(outline: bytes) -> list[bytes]:
 
 
 def _segment(text: bytes) -> _Segment:
-    return _Segment(text.translate(_TO_SHAPE).split(), text.translate(_TO_NUMBERS).split())
+    blank = text.translate(_TO_SHAPE)
+    return _Segment(blank.split(), text.translate(_TO_NUMBERS).split(), blank)
 
 
 def _following(segment: _Segment, text: bytes) -> _Segment | None:
     """A text that differs in its numbers only; None where it has another shape."""
-    shape, numbers = segment.shape, text.translate(_TO_NUMBERS).split()
+    blank, numbers = text.translate(_TO_SHAPE), text.translate(_TO_NUMBERS).split()
+    following = _Segment(segment.shape, numbers, blank)
+    # With numbers as long as before it is seen at once.
+    if blank == segment.blank:
+        return following
     if len(numbers) != len(segment.numbers):
         return None
     # Cheaper than taking the new text's shape apart, and it leaves no doubt.
-    return _Segment(shape, numbers) if _joined(_interleaved(shape, numbers)) == text else None
+    return following if _joined(_interleaved(segment.shape, numbers)) == text else None
 
 
 def _interleaved(shape: Sequence[bytes], numbers: Sequence[bytes]) -> list[bytes]:
@@ -230,18 +245,19 @@ def _joined(tokens: Iterable[bytes]) -> bytes:
     return b"".join(tokens).replace(_NO_SPACE, b" ")
 
 
-def _compared(old: Sequence[bytes], now: Sequence[bytes]) -> _Change | None:
-    """The numbers that differ; None where a value does not say how a number is written."""
+def _compared(old: Sequence[bytes], now: Sequence[bytes], written: list[bytes]) -> _Change | None:
+    """The numbers that differ, which are added to `written`; None where one has too many digits."""
     differs = list(map(ne, old, now))
     news = list(compress(now, differs))
-    if _UNWRITTEN.search(b" ".join(news)):
-        return None
+    written += news
     try:
         deltas = list(map(sub, map(int, news), map(int, compress(old, differs))))
     except ValueError:
         # More digits than Python converts.
         return None
-    return _Change(list(compress(count(), differs)), deltas)
+    places = list(compress(count(), differs))
+    first, last = (places[0], places[-1]) if places else (0, 0)
+    return _Change(list(map(sub, places[1:], places)), deltas, first, last)
 
 
 _tally_decoder = msgspec.json.Decoder(dict[int, int])
@@ -254,18 +270,26 @@ def _read_tally(text: bytes) -> dict[int, int]:
         raise DeltaError(f"not a tally: {error}") from None
 
 
+def _is_as_written(text: bytes, tally: Mapping[int, int]) -> bool:
+    """Whether a tally's text is what `_written` would make of it, without making it."""
+    if text.translate(None, _OF_TALLIES) or b"-0" in text or text.count(b":") != len(tally):
+        return False
+    keys = list(tally)
+    return keys == sorted(keys)
+
+
 def _written(tally: Mapping[int, int]) -> bytes:
     """A tally as text, in the order of its keys."""
     return b",".join([b'"%d":%d' % (key, tally[key]) for key in sorted(tally)])
 
 
-def _packed(places: Sequence[int], deltas: Iterable[int], words: Iterable[int]) -> bytes | None:
+def _packed(gaps: Sequence[int], deltas: Iterable[int], words: Iterable[int]) -> bytes | None:
     """A delta's bytes; None where a number is too large for them."""
     try:
-        arrays = array("I", map(sub, places, [0, *places[:-1]])), array("q", deltas), array("q", words)
+        arrays = array("I", gaps), array("q", deltas), array("q", words)
     except OverflowError:
         return None
-    return b"".join((_LENGTHS.pack(len(places), len(arrays[2])), *map(_little_endian, arrays)))
+    return b"".join((_LENGTHS.pack(len(gaps), len(arrays[2])), *map(_little_endian, arrays)))
 
 
 def _unpacked(delta: bytes) -> tuple[list[int], Sequence[int], Sequence[int]]:

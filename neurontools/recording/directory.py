@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from time import gmtime, strftime
 from typing import NamedTuple
@@ -28,6 +28,16 @@ _THINNED = "-10s"
 _PART = ".part"
 _OWN = re.compile(rf"(\d{{8}}T\d{{6}}Z(?:-\d+)?)({_THINNED})?{re.escape(SUFFIX)}")
 _LOCK = ".lock"
+
+
+def default_directory(environ: Mapping[str, str]) -> str:
+    """Where a recorder writes unless told: what systemd says, else among the state of the machine or of the user."""
+    if environ.get("STATE_DIRECTORY"):
+        return environ["STATE_DIRECTORY"].split(":")[0]
+    if os.geteuid() == 0:
+        return "/var/lib/neuron-recorder"
+    state = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(state, "neurontools", "recordings")
 
 
 class LockedError(Exception):

@@ -108,10 +108,8 @@ def _aws(rest: str, environ: Mapping[str, str], root: str, place: bool) -> "Sour
 def _replay(rest: str, environ: Mapping[str, str], root: str, place: bool) -> "Source":
     from neurontools.sources.replay import open_replay
 
-    if not rest:
-        raise SpecError("replay: takes the path of a recording, or of a directory of them: replay:PATH[@TIME]")
     try:
-        return open_replay(rest)
+        return open_replay(rest, environ)
     except ValueError as error:
         raise SpecError(f"cannot read the source 'replay:{rest}': {error}") from None
 
@@ -122,5 +120,5 @@ _KINDS: dict[str, Callable[[str, Mapping[str, str], str, bool], "Source"]] = {
     "aws": _aws,
     "replay": _replay,
 }
-READABLE = "sysfs[:ROOT], model[:SOCKET], aws[:COMMAND|-] or replay:PATH[@TIME]"
+READABLE = "sysfs[:ROOT], model[:SOCKET], aws[:COMMAND|-] or replay:[PATH][@TIME]"
 """What --source takes, in words."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic_ns
 
 from msgspec.structs import replace
 
 from neurontools.recording import Frame, Player, RecordingError, Series, files_of, replayed
+from neurontools.recording.directory import default_directory
 from neurontools.recording.instants import GRAMMAR, instant_ns
 from neurontools.schema.allocations import Allocations
 from neurontools.schema.events import Events
@@ -23,6 +24,9 @@ DAMAGE = "recording"
 
 _NO_FILE = "make one with: neuron-recorder record, or neuron-model record --for 1h FILE"
 _LEAST_LAST_NS = 2 * NS_PER_S
+
+_LEAST_GAP_NS, _GAP_STEPS, _LONGEST_STEP_NS = 60 * NS_PER_S, 3, 3600 * NS_PER_S
+"""Longer than the first, and than so many steps from one reading to the next, is a gap."""
 
 
 class ReplaySource:
@@ -55,6 +59,8 @@ class ReplaySource:
         if not self._begun:
             self._begun = True
             self.playback.resume()
+        with self._reading():
+            self._skip_gap()
         if self.playback.beyond_ns > self._last_lasts_ns:
             raise SourceError(f"the recording ends at {format_time_ns(self._series.span[1])}")
         return self._with_damage(self._frame().snapshot)
@@ -89,6 +95,17 @@ class ReplaySource:
         """Closes the files; safe to call twice."""
         self._series.close()
 
+    def _skip_gap(self) -> None:
+        """Goes on to the next reading where the recorder was not at work: nobody waits for nothing."""
+        series, position_ns = self._series, self.playback.position_ns
+        shown_ns, next_ns = series.before(position_ns + 1), series.after(position_ns)
+        before_ns = None if shown_ns is None else series.before(shown_ns)
+        if shown_ns is None or before_ns is None or next_ns is None or self.playback.paused:
+            return
+        step_ns = min(shown_ns - before_ns, _LONGEST_STEP_NS)
+        if next_ns - shown_ns > max(_LEAST_GAP_NS, _GAP_STEPS * step_ns) and position_ns - shown_ns > step_ns:
+            self.playback.seek(next_ns)
+
     def _frame(self) -> Frame:
         position_ns = self.playback.position_ns
         with self._reading():
@@ -113,11 +130,15 @@ class ReplaySource:
         return replace(snapshot, head=replace(snapshot.head, gaps=gaps))
 
 
-def open_replay(named: str) -> ReplaySource:
-    """The source that FILE, DIRECTORY or either with @TIME names. Raises SourceError, and ValueError for the TIME."""
+def open_replay(named: str, environ: Mapping[str, str]) -> ReplaySource:
+    """The source that PATH or PATH@TIME names; without a path, what this host's recorder wrote.
+
+    Raises SourceError, and ValueError for the TIME.
+    """
     path, at, instant = named.rpartition("@")
     if not at or os.path.exists(named):
         path, instant = named, ""
+    path = path or default_directory(environ)
     series = _series(path)
     try:
         at_ns = instant_ns(instant, series.span) if instant else None

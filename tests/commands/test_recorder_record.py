@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from neurontools.commands import recorder
-from neurontools.commands.recorder_record import default_directory
+from neurontools.commands import ls, recorder
 from neurontools.recording import Frame, Series, files_of
+from neurontools.recording.directory import default_directory
 from tests.commands.host import TickingHost
 from tests.conftest import ROOT, Golden
 from tests.sources.server import socket_path
@@ -203,3 +203,17 @@ def test_where_recordings_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert default_directory({"XDG_STATE_HOME": "/state/of/u"}) == "/state/of/u/neurontools/recordings"
     assert default_directory({}).endswith("/.local/state/neurontools/recordings")
+
+
+def test_what_was_recorded_needs_no_name(
+    host: TickingHost, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    assert recorder.main(["record", "--source", f"model:{host.path}", "--period", "100ms", "--for", "300ms"]) == 0
+    capfd.readouterr()
+    assert recorder.main(["list"]) == 0
+    assert capfd.readouterr().out.splitlines()[1].startswith(f"{tmp_path}/2027")
+    assert ls.main(["--source", "replay:@-1s"]) == 0
+    assert capfd.readouterr().err.startswith(f"neuron-ls: note: REPLAY of {tmp_path} from 2027-01-15T08:01:4")
+    assert recorder.main(["dump", str(tmp_path), "--from", "-1s"]) == 0
+    assert len(capfd.readouterr().out.splitlines()) == 2

@@ -3,7 +3,7 @@ complete -c neuron-ls -s a -l show-all-procs -d 'Show processes without a Neuron
 complete -c neuron-ls -s t -l topology -d 'Draw the links between the devices'
 complete -c neuron-ls -s j -l json-output -d 'Print JSON'
 complete -c neuron-ls -l json -d 'The same as --json-output'
-complete -c neuron-ls -l source -x -a 'sysfs model aws replay' -d 'What to read: sysfs[:ROOT], model[:SOCKET], aws[:COMMAND|-] or replay:PATH[@TIME]; else $NEURONTOOLS_SOURCE, else this host'
+complete -c neuron-ls -l source -x -a 'sysfs model aws replay' -d 'What to read: sysfs[:ROOT], model[:SOCKET], aws[:COMMAND|-] or replay:[PATH][@TIME]; else $NEURONTOOLS_SOURCE, else this host'
 complete -c neuron-ls -l all-devices -d 'Of this host: devices that this container was not granted, too'
 complete -c neuron-ls -l lnc -x -d 'Of this host: physical cores per logical core; else what is known, or usual for the chip'
 complete -c neuron-ls -l no-imds -d 'Of this host: ask no questions to the instance metadata service'
