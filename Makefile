@@ -67,7 +67,7 @@ lint: $(VENV)/.dev ## style, format, types and who may import whom
 format: $(VENV)/.dev ## rewrite the sources in the house format
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
-dashboards: $(VENV)/.dev ## make alerts, rules and dashboards anew from their tables
+dashboards: $(VENV)/.dev ## make alerts, rules, dashboards and docs/metrics.md anew
 	@$(BIN)/python -m dashboards
 
 benchmark: $(BENCH)/.installed ## print every performance figure, from a wheel install

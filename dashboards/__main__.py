@@ -1,4 +1,4 @@
-"""`python -m dashboards`: writes every file that is made from the tables here, below this directory."""
+"""`python -m dashboards`: writes every file that is made from the tables here, and the table of all metrics."""
 
 from dashboards.files import HERE, files
 
@@ -7,4 +7,4 @@ if __name__ == "__main__":
         path = HERE / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-        print(f"dashboards/{name}")
+        print(path.resolve().relative_to(HERE.parent))

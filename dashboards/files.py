@@ -7,11 +7,13 @@ from pathlib import Path
 from dashboards import promtool
 from dashboards.boards import BOARDS
 from dashboards.grafana_json import grafana_text
+from dashboards.metrics_table import metrics_text
 from dashboards.rule_files import ALERTS_FILE, RECORDINGS_FILE, alerts_text, recordings_text
 from dashboards.scenes import SCENES
 
 HERE = Path(__file__).resolve().parent
 TESTS = "prometheus/tests"
+METRICS_FILE = "../docs/metrics.md"
 
 
 def rule_files() -> Iterator[tuple[str, str]]:
@@ -34,6 +36,7 @@ def grafana_files() -> Iterator[tuple[str, str]]:
 
 def files() -> Iterator[tuple[str, str]]:
     """All of them."""
+    yield METRICS_FILE, metrics_text()
     yield from rule_files()
     yield from grafana_files()
     for name, make in rule_tests().items():

@@ -25,6 +25,26 @@ HEALTH = Board(
             ),
         ),
         Row(
+            "Findings",
+            (
+                Panel(
+                    "Degraded, or to be replaced",
+                    TABLE,
+                    (Query(f"neuron_finding{{{HOST}}} >= 2", in_trouble=True),),
+                    "What neuron-doctor's rules find to be so bad that a host should get no new work; neuron-doctor on "
+                    "the host has evidence and advice. Empty when nothing is wrong.",
+                    width=12,
+                ),
+                Panel(
+                    "Rules that could look",
+                    TABLE,
+                    (Query(f"neuron_rule_checked{{{HOST}}} == 1"),),
+                    "Of a rule that is not here nothing can be found on that host, and nothing says that it is well.",
+                    width=12,
+                ),
+            ),
+        ),
+        Row(
             "Source and devices",
             (
                 Panel(

@@ -56,7 +56,7 @@ class Periods:
                 covered_ns = int(self._least_ns)
             else:
                 layout = layout_of(self._dimensions, item.inventory, self._resolution_s)
-                data += render(item.interval, layout)
+                data += render(item.interval, layout, item.diagnosis)
                 covered_ns += item.interval.duration_ns
                 head = item.interval.head
             if covered_ns >= self._least_ns and data:

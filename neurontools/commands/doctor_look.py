@@ -80,6 +80,11 @@ class Visit:
         self.inventory = self.source.inventory()
         return self._see(snapshot, self._facts_now(snapshot))
 
+    def see(self, snapshot: Snapshot, inventory: Inventory) -> Diagnosis:
+        """What is wrong at a reading that somebody else has taken. Raises SourceError."""
+        self.inventory = inventory
+        return self._see(snapshot, self._facts_now(snapshot))
+
     def _see(self, snapshot: Snapshot, facts: HostFacts | None) -> Diagnosis:
         if self.inventory is None:
             self.inventory = self.source.inventory()
@@ -127,16 +132,19 @@ def visiting(given: Mapping[str, str]) -> Iterator[Visit]:
     """A visit to the host that the options name. Raises SourceError."""
     environment = source_environment(given)
     spec, quick = given.get("source"), "quick" in given
-    root = root_of(spec, environment)
-    imds = options_of(environment).imds
     source = choose(spec, environment, place=False)
     say_replay(NAME, source)
     try:
         pace(source, round(_STEP_S * NS_PER_S))
-        patience_s = _QUICK_PATIENCE_S if quick else _PATIENCE_S
-        yield Visit(source, None if root is None else FactsReader(root, imds, patience_s))
+        yield Visit(source, facts_reader(spec, environment, _QUICK_PATIENCE_S if quick else _PATIENCE_S))
     finally:
         source.close()
+
+
+def facts_reader(spec: str | None, environ: Mapping[str, str], patience_s: float = _PATIENCE_S) -> FactsReader | None:
+    """What reads that of a host which no snapshot holds; None for a source that does not read a host's files."""
+    root = root_of(spec, environ)
+    return None if root is None else FactsReader(root, options_of(environ).imds, patience_s)
 
 
 def _visit(visit: Visit, given: Mapping[str, str], window_ns: int, say: Callable[[str], None]) -> Looked:

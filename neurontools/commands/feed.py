@@ -7,11 +7,13 @@ import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
+from neurontools.diagnosis import Doctor
 from neurontools.report_format import ReportError, decode, whole
+from neurontools.schema.finding import Diagnosis
 from neurontools.schema.interval import Interval, NoInterval, ProcessInterval, between
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Snapshot
@@ -28,10 +30,11 @@ _SILENCE: Line = b"(silence)"
 
 
 class Read(NamedTuple):
-    """An interval, and the host that it is about."""
+    """An interval, the host that it is about, and what is wrong there; None where nobody has looked."""
 
     interval: Interval
     inventory: Inventory
+    diagnosis: Diagnosis | None = None
 
 
 class Lost(NamedTuple):
@@ -43,23 +46,44 @@ class Lost(NamedTuple):
 Item = Read | Lost
 
 
-def sampled(source: Source, period_s: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[Item]:
+class Watcher(Protocol):
+    """Who is told of every reading, and says what is wrong. Both may raise SourceError."""
+
+    def begin(self) -> bool:
+        """Looks at what there is from before the first reading."""
+        ...
+
+    def see(self, snapshot: Snapshot, inventory: Inventory) -> Diagnosis:
+        """What is wrong at a reading."""
+        ...
+
+
+def sampled(
+    source: Source,
+    period_s: float,
+    watcher: Watcher | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Item]:
     """What a source shows every `period_s` seconds, without end; while it is away, that, once a period.
 
     Where the source keeps a past, the first interval comes at once. Raises SourceError when the first reading fails.
     """
     pace(source, round(period_s * NS_PER_S))
     sampler = Sampler(source)
-    # A source may know more of the host once it has been read.
-    boot_id, inventory = sampler.take().head.boot_id, source.inventory()
+    if watcher is not None:
+        with suppress(SourceError):
+            watcher.begin()
+    snapshot = sampler.take()
     due_s = time.monotonic()
     first = True
     while True:
         try:
             if not first:
-                taken = sampler.take().head.boot_id
-                inventory, boot_id = (inventory if taken == boot_id else source.inventory()), taken
-            yield Read(sampler.interval(), inventory)
+                snapshot = sampler.take()
+            # Anew each time: a source may know more of the host later, and who holds a device may change at any time.
+            inventory = source.inventory()
+            diagnosis = watcher.see(snapshot, inventory) if watcher is not None else None
+            yield Read(sampler.interval(), inventory, diagnosis)
         except SourceError as error:
             yield Lost(error.reason)
         except NoInterval as reason:
@@ -74,7 +98,7 @@ def piped(descriptor: int, silence_s: float, say: Callable[[str], None]) -> Iter
     """What the documents that come through a descriptor add up to, until its end; when nothing comes for `silence_s`,
     that. What is no document is told once and left out.
     """
-    stream, told = Stream(live=False, detail="stdin"), False
+    stream, told, doctor = Stream(live=False, detail="stdin"), False, Doctor()
     previous: Snapshot | None = None
     for line in _lines(descriptor, silence_s):
         if line is _SILENCE:
@@ -86,10 +110,11 @@ def piped(descriptor: int, silence_s: float, say: Callable[[str], None]) -> Iter
             told = True
         if not stream.count:
             continue
-        current = stream.snapshot()
+        current, inventory = stream.snapshot(), stream.inventory()
+        diagnosis = doctor.see(inventory, current)
         with suppress(NoInterval):
             summed = between(_before(previous, current, stream), current)
-            yield Read(_as_printed(summed, line or b""), stream.inventory())
+            yield Read(_as_printed(summed, line or b""), inventory, diagnosis)
         previous = current
 
 

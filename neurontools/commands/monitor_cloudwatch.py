@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
-from neurontools.sources.choose import READABLE, VARIABLE
+from neurontools.commands.source_flags import PUBLISHER_FLAGS
 
 if TYPE_CHECKING:
     from neurontools.commands.cloudwatch_publisher import Period, SeriesLimit
+    from neurontools.commands.publishing import Wanted
     from neurontools.exporters.cloudwatch.datum import Datum
     from neurontools.exporters.cloudwatch.send import Client
     from neurontools.exporters.cloudwatch.spool import Spool
@@ -49,13 +50,13 @@ _FLAGS = (
     Flag("allow-simulated", f"Publish simulated or replayed data too, under {SIMULATED_PREFIX}NAMESPACE"),
     Flag("print-dashboard", "Print the body of a CloudWatch dashboard for these metrics, and end"),
     Flag("print-alarms", "Print alarms on these metrics, one PutMetricAlarm request a line, and end"),
-    Flag("source", f"What to read: {READABLE}, - for standard input; else ${VARIABLE}, else this host", value="S"),
+    *PUBLISHER_FLAGS,
     Flag("version", "Print the release"),
     Flag("help", "Show this help message", short="h"),
 )
 
 _EXAMPLES = (
-    (f"{NAME} --namespace Prod/Neuron --region us-west-2", "this host, a datum a minute for each of 19 series"),
+    (f"{NAME} --namespace Prod/Neuron --region us-west-2", "this host, a datum a minute for each of 20 series"),
     (f"{NAME} --dimensions InstanceId,NeuronCore --estimate", "what a series for each core would cost"),
     (f"{NAME} --dry-run --once | jq", "the first request, without AWS"),
     (f"neuron-monitor | {OFFICIAL_NAME} --namespace N --region R", "as AWS's script is used"),
@@ -77,7 +78,7 @@ class _Options(NamedTuple):
     once: bool
     dry_run: bool
     allow_simulated: bool
-    source: str | None
+    wanted: Wanted
 
 
 def main(arguments: Sequence[str], official: bool = False) -> int:
@@ -115,7 +116,7 @@ def _run(arguments: Sequence[str], official: bool) -> None:
 
 
 def _options(given: Mapping[str, str], official: bool) -> _Options:
-    from neurontools.commands.publishing import STDIN, period_s
+    from neurontools.commands.publishing import STDIN, Wanted, period_s
     from neurontools.exporters.cloudwatch.render import HIGH_RESOLUTION_S, STANDARD_RESOLUTION_S
 
     high = "high-resolution-metrics" in given
@@ -133,7 +134,7 @@ def _options(given: Mapping[str, str], official: bool) -> _Options:
         once="once" in given,
         dry_run="dry-run" in given,
         allow_simulated="allow-simulated" in given,
-        source=given.get("source", STDIN if official else None),
+        wanted=Wanted.of(given, STDIN if official else None),
     )
 
 
@@ -192,13 +193,13 @@ def _publish(options: _Options, given: Mapping[str, str]) -> None:
     from time import time
 
     from neurontools.commands.cloudwatch_publisher import Periods, SeriesLimit
-    from neurontools.commands.publishing import STDIN, items_of
+    from neurontools.commands.publishing import items_of
     from neurontools.commands.stream import ending
 
     with ending():
         # A source is read once a period, neuron-monitor's lines come when they come.
-        least_s = options.period_s if options.source == STDIN and not options.once else 0.0
-        items = items_of(options.source, options.period_s, _say)
+        least_s = options.period_s if options.wanted.is_stdin and not options.once else 0.0
+        items = items_of(options.wanted, options.period_s, _say)
         periods = Periods(items, options.dimensions, options.resolution_s, least_s, time)
         limit = SeriesLimit(options.most_series, _say)
         if "estimate" in given:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
-from neurontools.sources.choose import READABLE, VARIABLE
+from neurontools.commands.source_flags import PUBLISHER_FLAGS
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
 
     from neurontools.commands.feed import Read
+    from neurontools.commands.publishing import Wanted
     from neurontools.exporters.otlp.points import Points
     from neurontools.exporters.otlp.send import Sender, Target
 
@@ -37,7 +38,7 @@ _FLAGS = (
     Flag("once", "Publish one reading and end"),
     Flag("dry-run", "Print what would be sent as lines of JSON"),
     Flag("allow-simulated", "Publish simulated or replayed data to other hosts too; they stay marked"),
-    Flag("source", f"What to read: {READABLE}, - for standard input; else ${VARIABLE}, else this host", value="S"),
+    *PUBLISHER_FLAGS,
     Flag("version", "Print the release"),
     Flag("help", "Show this help message", short="h"),
 )
@@ -56,7 +57,7 @@ class _Options(NamedTuple):
     once: bool
     dry_run: bool
     allow_simulated: bool
-    source: str | None
+    wanted: Wanted
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -87,7 +88,7 @@ def _run(arguments: Sequence[str]) -> None:
 
 
 def _options(given: Mapping[str, str]) -> _Options:
-    from neurontools.commands.publishing import period_s
+    from neurontools.commands.publishing import Wanted, period_s
     from neurontools.exporters.otlp.send import PROTOCOLS, Target
 
     protocol = given.get("protocol", PROTOCOLS[0])
@@ -100,7 +101,7 @@ def _options(given: Mapping[str, str]) -> _Options:
         once="once" in given,
         dry_run="dry-run" in given,
         allow_simulated="allow-simulated" in given,
-        source=given.get("source"),
+        wanted=Wanted.of(given),
     )
 
 
@@ -121,7 +122,7 @@ def _publish(options: _Options) -> None:
     say, points = say_as(NAME), Points()
     sender = None if options.dry_run else _sender(options)
     with ending():
-        for item in items_of(options.source, options.period_s, say):
+        for item in items_of(options.wanted, options.period_s, say):
             if isinstance(item, Lost):
                 continue
             _check_origin(item, options)
@@ -170,4 +171,4 @@ def _data(read: Read, points: Points) -> MetricsData:
     from neurontools.exporters.otlp.send import metrics_data
 
     resource = resource_of(read.interval, read.inventory)
-    return metrics_data(points.of(read.interval), resource, read.interval.head.time_ns, version())
+    return metrics_data(points.of(read.interval, read.diagnosis), resource, read.interval.head.time_ns, version())

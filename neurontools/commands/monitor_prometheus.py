@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
-from neurontools.sources.choose import READABLE, VARIABLE
+from neurontools.commands.source_flags import PUBLISHER_FLAGS
 
 if TYPE_CHECKING:
     from neurontools.commands.feed import Item, Read
+    from neurontools.commands.publishing import Wanted
     from neurontools.exporters.prometheus.page import Page
     from neurontools.exporters.prometheus.serve import Server
     from neurontools.schema.inventory import Inventory
@@ -49,7 +50,7 @@ _FLAGS = (
     Flag("lean", "The page of our own, also under AWS's name"),
     Flag("once", "Print the page once and end"),
     Flag("count-series", "Print how many series there are by metric, and end"),
-    Flag("source", f"What to read: {READABLE}, - for standard input; else ${VARIABLE}, else this host", value="S"),
+    *PUBLISHER_FLAGS,
     Flag("version", "Print the release"),
     Flag("help", "Show this help message", short="h"),
 )
@@ -73,7 +74,7 @@ class _Options(NamedTuple):
     period_s: float
     most_age_s: float
     compat: bool
-    source: str | None
+    wanted: Wanted
     pod_resources: str | None
     """The kubelet's socket; None where nobody asked for pods."""
 
@@ -116,7 +117,7 @@ def _run(arguments: Sequence[str], official: bool) -> None:
 
 
 def _options(given: Mapping[str, str], official: bool) -> _Options:
-    from neurontools.commands.publishing import STDIN, period_s, seconds
+    from neurontools.commands.publishing import STDIN, Wanted, period_s, seconds
 
     address, port = _address(given.get("listen", OFFICIAL_ADDRESS if official else OWN_ADDRESS))
     if ("cert-file" in given) != ("key-file" in given):
@@ -132,7 +133,7 @@ def _options(given: Mapping[str, str], official: bool) -> _Options:
         period_s=period_s(given.get("period", DEFAULT_PERIOD)),
         most_age_s=seconds("max-age", given.get("max-age", DEFAULT_MOST_AGE)),
         compat="compat" in given or (official and "lean" not in given),
-        source=given.get("source", STDIN if official else None),
+        wanted=Wanted.of(given, STDIN if official else None),
         pod_resources=_pod_resources(given),
     )
 
@@ -158,21 +159,26 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _renderer(compat: bool, owners_of: Callable[[Inventory], Owners | None] | None) -> Render:
+def _renderer(is_compat: bool, owners_of: Callable[[Inventory], Owners | None] | None) -> Render:
     """What makes a page of a reading; `owners_of` tells who was given what, where pods were asked for."""
     from time import time
 
     from neurontools.exporters.prometheus import FAMILIES, OFFICIAL, View, render
     from neurontools.exporters.prometheus.compat import CompatPage, compat_view
+    from neurontools.exporters.prometheus.itself import itself_text
     from neurontools.exporters.prometheus.owned import owned
 
     told = owners_of or (lambda _: None)
-    families = OFFICIAL if compat else FAMILIES
+    families = OFFICIAL if is_compat else FAMILIES
     shown = owned(families) if owners_of is not None else families
-    if not compat:
-        return lambda read: render(View.of(read.interval, read.inventory, told(read.inventory)), shown)
+    if not is_compat:
+        return lambda read: render(View.of(read.interval, read.inventory, told(read.inventory), read.diagnosis), shown)
     page = CompatPage(shown)
-    return lambda read: page.render(compat_view(read.interval, read.inventory, told(read.inventory)), time())
+
+    def compat(read: Read) -> str:
+        return itself_text() + page.render(compat_view(read.interval, read.inventory, told(read.inventory)), time())
+
+    return compat
 
 
 def _print(options: _Options, counted: bool) -> None:
@@ -183,7 +189,7 @@ def _print(options: _Options, counted: bool) -> None:
     say = say_as(NAME)
     render = _renderer(options.compat, _owners_of(options, say))
     with ending():
-        for item in items_of(options.source, options.period_s, say):
+        for item in items_of(options.wanted, options.period_s, say):
             if not isinstance(item, Lost):
                 text = render(item)
                 errors.write(_series_counts(text) if counted else text)
@@ -214,7 +220,7 @@ def _serve(options: _Options) -> None:
         try:
             server.start()
             say(f"serving {server.url}/metrics")
-            items = items_of(options.source, options.period_s, say)
+            items = items_of(options.wanted, options.period_s, say)
             # The lean page has that family among its own.
             render = _renderer(options.compat, _owners_of(options, say))
             _fill(page, items, render, up_text(True) if options.compat else "")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from neurontools.commands import errors
+from neurontools.commands.doctor_look import Visit, facts_reader
 from neurontools.commands.feed import Item, Lost, piped, sampled
+from neurontools.commands.source_flags import source_environment
 from neurontools.schema.inventory import RECORDING
 from neurontools.schema.snapshot import Origin
 from neurontools.schema.source import Replaying
@@ -52,10 +54,27 @@ def say_as(name: str) -> Say:
     return say
 
 
-def items_of(spec: str | None, every_s: float, say: Say) -> Iterator[Item]:
-    """What the source that `spec` names shows once a period, a loss told once and its end too."""
+class Wanted(NamedTuple):
+    """What to read: the name of a source, None for this host, and what the environment and the options say of it."""
+
+    spec: str | None
+    environ: Mapping[str, str]
+
+    @classmethod
+    def of(cls, given: Mapping[str, str], default: str | None = None) -> Wanted:
+        """What the options say; `default` where they name no source. Raises UsageError."""
+        return cls(given.get("source", default), source_environment(given))
+
+    @property
+    def is_stdin(self) -> bool:
+        """Whether lines are read, which come when they come."""
+        return self.spec == STDIN
+
+
+def items_of(wanted: Wanted, every_s: float, say: Say) -> Iterator[Item]:
+    """What a source shows once a period, a loss told once and its end too."""
     lost = False
-    for item in _items(spec, every_s, say):
+    for item in _items(wanted, every_s, say):
         if isinstance(item, Lost) and not lost:
             say(f"nothing to publish: {item.reason}")
         elif lost and not isinstance(item, Lost):
@@ -64,15 +83,15 @@ def items_of(spec: str | None, every_s: float, say: Say) -> Iterator[Item]:
         yield item
 
 
-def _items(spec: str | None, every_s: float, say: Say) -> Iterator[Item]:
-    if spec == STDIN:
+def _items(wanted: Wanted, every_s: float, say: Say) -> Iterator[Item]:
+    if wanted.is_stdin:
         yield from piped(sys.stdin.fileno(), every_s, say)
         return
-    source = choose(spec, os.environ)
+    source = choose(wanted.spec, wanted.environ)
     if isinstance(source, Replaying):
         say(f"note: {source.about}")
     try:
-        yield from sampled(source, every_s)
+        yield from sampled(source, every_s, Visit(source, facts_reader(wanted.spec, wanted.environ)))
     finally:
         source.close()
 

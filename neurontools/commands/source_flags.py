@@ -30,6 +30,12 @@ SOURCE_FLAGS = (
     Flag("no-imds", "Of this host: ask no questions to the instance metadata service"),
 )
 
+PUBLISHER_FLAGS = (
+    Flag("source", f"What to read: {READABLE}, - for standard input; else ${VARIABLE}, else this host", value="S"),
+    *SOURCE_FLAGS[1:],
+)
+"""Of the tools that publish, which can also be fed by neuron-monitor."""
+
 
 def source_environment(given: Mapping[str, str]) -> dict[str, str]:
     """The environment, with what the options say of it. Raises UsageError."""

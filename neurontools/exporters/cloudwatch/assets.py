@@ -6,7 +6,7 @@ import json
 from typing import Any, NamedTuple
 
 from neurontools.exporters.cloudwatch.render import DEFAULT_DIMENSIONS
-from neurontools.exporters.cloudwatch.table import ROWS, SOURCE_UP, Row
+from neurontools.exporters.cloudwatch.table import ROWS, SOURCE_UP, WORST_FINDING, Row
 
 _PERIOD_S = 60
 _WIDTH, _HEIGHT, _COLUMNS = 8, 6, 3
@@ -50,6 +50,17 @@ ALARMS = (
         "or replace, the instance. The driver before 2.14 and Inferentia1 do not count these.",
     ),
     Alarm(
+        "neuron-host-degraded",
+        WORST_FINDING,
+        "MAX",
+        "GreaterThanOrEqualToThreshold",
+        2,
+        2,
+        "notBreaching",
+        "neuron-doctor's rules find that a host is degraded (2) or should be replaced (3). neuron-doctor on the host "
+        "says which rule, why, and what to do; what the host's sources do not give cannot be found.",
+    ),
+    Alarm(
         "neuron-executions-failed",
         "ExecutionsFailed",
         "SUM",
@@ -68,6 +79,7 @@ def dashboard(namespace: str, region: str) -> dict[str, Any]:
     titles = [
         (SOURCE_UP, "Hosts that could be read", "Minimum"),
         *((row.name, row.title, _statistic(row)) for row in ROWS),
+        (WORST_FINDING, "Worst finding: 1 warning, 2 degraded, 3 replace", "Maximum"),
     ]
     return {
         "widgets": [

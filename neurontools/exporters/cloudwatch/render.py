@@ -7,9 +7,10 @@ from os.path import basename
 from typing import NamedTuple
 
 from neurontools.exporters.cloudwatch.datum import Datum, Dimensions, StatisticSet
-from neurontools.exporters.cloudwatch.table import ROWS, SOURCE_UP, Row
+from neurontools.exporters.cloudwatch.table import ROWS, SOURCE_UP, WORST_FINDING, Row
 from neurontools.metrics import BY_NAME, LABELS, Placed, records
 from neurontools.metrics.metric import CORE, COUNTER, DEVICE, PROCESS, Metric
+from neurontools.schema.finding import SEVERITIES, Diagnosis
 from neurontools.schema.interval import Interval, ProcessInterval
 from neurontools.schema.inventory import Inventory
 from neurontools.units import NS_PER_S
@@ -53,7 +54,7 @@ def layout_of(names: Iterable[str], inventory: Inventory, resolution_s: int = ST
     return Layout(known, tuple(name for name in _PARTS if name in chosen), resolution_s)
 
 
-def render(interval: Interval, layout: Layout) -> list[Datum]:
+def render(interval: Interval, layout: Layout, diagnosis: Diagnosis | None = None) -> list[Datum]:
     """The data of an interval; what the source does not know is not there."""
     time_s = interval.head.time_ns // NS_PER_S
     placed = {scope: list(records(interval, scope)) for scope in LABELS}
@@ -62,6 +63,9 @@ def render(interval: Interval, layout: Layout) -> list[Datum]:
         metric = BY_NAME[row.metric]
         for dimensions, values in _series(row, metric, placed[metric.scope], layout):
             data.append(_datum(row.name, row.unit, dimensions, values, time_s, layout))
+    if diagnosis is not None and diagnosis.checked:
+        worst = max((SEVERITIES.index(finding.severity) for finding in diagnosis.findings), default=0)
+        data.append(_datum(WORST_FINDING, "None", layout.host, (worst,), time_s, layout))
     return data
 
 

@@ -11,6 +11,11 @@ SOURCE_UP = "SourceUp"
 """1 for every reading that was taken, 0 for every one that failed: what the alarm on a silent host looks at."""
 
 
+WORST_FINDING = "WorstFinding"
+"""How bad the worst is that neuron-doctor's rules find: 0 nothing, or nothing bad, 1 a warning, 2 degraded, 3 replace
+the host. Not there where no rule could look."""
+
+
 class Row(NamedTuple):
     """One metric. `keys` chooses among the values of its first own label; none: all of them.
 
@@ -60,4 +65,4 @@ ROWS: tuple[Row, ...] = (
     Row("HostVcpuUtilization", "host_vcpu_percent", "Percent", "sum", "vCPUs busy", _OF_ALL_VCPUS),
     Row("HostMemoryUtilization", "host_memory_used_percent", "Percent", "each", "Host memory in use"),
 )
-"""With SOURCE_UP 19 series a host: each costs money every month."""
+"""With SOURCE_UP and WORST_FINDING 20 series a host: each costs money every month."""

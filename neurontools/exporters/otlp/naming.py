@@ -117,6 +117,11 @@ _FOLLOWS = frozenset(
 )
 
 
+FINDING = Name(f"{PREFIX}.finding", "1", None, (f"{PREFIX}.rule", f"{PREFIX}.device", f"{PREFIX}.core"), {})
+FINDING_HELP = "What is wrong by neuron-doctor's rules: 0 worth knowing, 1 a warning, 2 degraded, 3 replace it."
+"""Not of the catalogue: rules find it, nobody reads it."""
+
+
 def published() -> dict[str, Name]:
     """The names of all metrics that are published, by their names in the catalogue."""
     return {metric.name: name_of(metric) for metric in CATALOGUE if not _follows(metric)}

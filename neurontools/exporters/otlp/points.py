@@ -6,9 +6,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from neurontools.exporters.otlp.naming import Name, published
+from neurontools.exporters.otlp.naming import FINDING, FINDING_HELP, PREFIX, Name, published
 from neurontools.metrics import BY_NAME, LABELS, Placed, records
-from neurontools.metrics.metric import COUNTER, HISTOGRAM, Metric
+from neurontools.metrics.metric import COUNTER, GAUGE, HISTOGRAM, Metric
+from neurontools.schema.finding import SEVERITIES, Diagnosis
 from neurontools.schema.histogram import Histogram, middle_of
 from neurontools.schema.interval import Interval, ProcessInterval
 from neurontools.schema.inventory import Inventory
@@ -58,8 +59,8 @@ class Points:
         self._names = published()
         self._sums: dict[tuple[str, Attributes], tuple[int | float, int]] = {}
 
-    def of(self, interval: Interval) -> list[Series]:
-        """What the interval adds; a metric without a known number is not there.
+    def of(self, interval: Interval, diagnosis: Diagnosis | None = None) -> list[Series]:
+        """What the interval adds, and what is wrong at its end; a metric without a known number is not there.
 
         What is no longer seen is forgotten, so that the series of a process that ended, ends.
         """
@@ -77,7 +78,7 @@ class Points:
                 found[name.name] = first._replace(
                     points=first.points + points, distributions=first.distributions + distributions
                 )
-        return list(found.values())
+        return [*found.values(), *_findings(diagnosis, since_ns)]
 
     def _points(
         self,
@@ -99,6 +100,19 @@ class Points:
                 counted, start_ns = before.get((metric.name, attributes), (0, since_ns))
                 self._sums[metric.name, attributes] = (counted + value, start_ns)
                 yield Point(attributes, _scaled(counted + value, name), start_ns)
+
+
+def _findings(diagnosis: Diagnosis | None, since_ns: int) -> Iterator[Series]:
+    """How bad the worst is of each rule and place; nothing where nothing was found."""
+    worst: dict[Attributes, int] = {}
+    for finding in diagnosis.findings if diagnosis is not None else ():
+        place = ((f"{PREFIX}.device", finding.scope.device), (f"{PREFIX}.core", finding.scope.core))
+        known = [(name, str(number)) for name, number in place if number is not None]
+        attributes = ((f"{PREFIX}.rule", finding.rule), *known)
+        worst[attributes] = max(worst.get(attributes, 0), SEVERITIES.index(finding.severity))
+    if worst:
+        points = tuple(Point(attributes, severity, since_ns) for attributes, severity in worst.items())
+        yield Series(FINDING, GAUGE, FINDING_HELP, points, ())
 
 
 def resource_of(interval: Interval, inventory: Inventory) -> dict[str, str | bool]:

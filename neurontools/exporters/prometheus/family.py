@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from neurontools.schema.deltas import NS_PER_S
+from neurontools.schema.finding import Diagnosis
 from neurontools.schema.histogram import Histogram, middle_of
 from neurontools.schema.interval_records import Interval
 from neurontools.schema.inventory import Inventory
@@ -30,19 +31,26 @@ Point = tuple[Labels, float | Histogram]
 
 
 class View(NamedTuple):
-    """What is rendered: an interval, what is installed, what each process is called, by pid and start, and who was
-    given what where that is known.
+    """What is rendered: an interval, what is installed, what each process is called, by pid and start, who was given
+    what where that is known, and what is wrong where somebody has looked.
     """
 
     interval: Interval
     inventory: Inventory
     tags: Mapping[tuple[int, int], str]
     owners: Owners | None = None
+    diagnosis: Diagnosis | None = None
 
     @classmethod
-    def of(cls, interval: Interval, inventory: Inventory, owners: Owners | None = None) -> View:
+    def of(
+        cls,
+        interval: Interval,
+        inventory: Inventory,
+        owners: Owners | None = None,
+        diagnosis: Diagnosis | None = None,
+    ) -> View:
         """A view in which each process has a name that its successor will have again."""
-        return cls(interval, inventory, runtime_tags(interval), owners)
+        return cls(interval, inventory, runtime_tags(interval), owners, diagnosis)
 
 
 class Family(NamedTuple):

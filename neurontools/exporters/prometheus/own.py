@@ -16,6 +16,7 @@ from neurontools.exporters.prometheus.family import (
     Point,
     View,
 )
+from neurontools.exporters.prometheus.findings import CHECKED, FINDING
 from neurontools.exporters.prometheus.official import OFFICIAL
 from neurontools.exporters.prometheus.text import sample
 from neurontools.hardware.instances import INSTANCES
@@ -181,6 +182,6 @@ JOB = Family(
 )
 
 OWN: tuple[Family, ...] = (
-    *(SOURCE, UP, EXPECTED, JOB),
+    *(SOURCE, UP, EXPECTED, JOB, FINDING, CHECKED),
     *(_family(metric) for metric in CATALOGUE if not why_left_out(metric)),
 )

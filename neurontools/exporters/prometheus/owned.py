@@ -52,7 +52,9 @@ def _owned(family: Family) -> Family:
         for labels, value in family.read(view):
             key = labels[place]
             if key not in known:
-                known[key] = (find(view, view.owners, key) if view.owners is not None else None) or _NOBODY
+                # A finding about the whole host is of no core.
+                asked = view.owners if key else None
+                known[key] = (find(view, asked, key) if asked is not None else None) or _NOBODY
             yield (*labels, *known[key]), value
 
     return family._replace(labels=(*family.labels, *OWNER_LABELS), read=read)

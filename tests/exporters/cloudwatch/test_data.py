@@ -16,9 +16,10 @@ from neurontools.exporters.cloudwatch.datum import Datum, StatisticSet, merged
 from neurontools.exporters.cloudwatch.estimate import estimate, price, text_of
 from neurontools.exporters.cloudwatch.render import DIMENSIONS, Layout, layout_of, lost, render, runtime_name
 from neurontools.exporters.cloudwatch.requests import MOST_METRICS, OLDEST_S, member, packed, problem_of
-from neurontools.exporters.cloudwatch.table import ROWS, SOURCE_UP
+from neurontools.exporters.cloudwatch.table import ROWS, SOURCE_UP, WORST_FINDING
 from neurontools.hardware.instances import INSTANCES
 from neurontools.metrics import BY_NAME
+from neurontools.schema.finding import Diagnosis, Finding, Scope
 from neurontools.schema.interval import ProcessInterval
 from tests.conftest import ROOT, Golden
 from tests.exporters.cloudwatch.strict import check
@@ -47,9 +48,27 @@ def test_the_data_of_a_host(dimensions: tuple[str, ...], golden: Golden) -> None
 
 @pytest.mark.parametrize("name", INSTANCES)
 def test_a_host_has_at_most_twenty_series_by_default(name: str) -> None:
-    series = [datum.series for datum in data_of(instance=name)]
+    chosen = INSTANCES[name]
+    layout = layout_of(("InstanceId",), inventory_for(chosen))
+    series = [datum.series for datum in render(interval_of(chosen), layout, Diagnosis(time_ns=0, checked=("a",)))]
     assert len(series) == len(set(series)) <= 20
-    assert {name for name, _ in series} <= {SOURCE_UP, *(row.name for row in ROWS)}
+    assert {name for name, _ in series} == {SOURCE_UP, WORST_FINDING, *(row.name for row in ROWS)}
+
+
+@pytest.mark.parametrize(
+    ("checked", "severities", "worst"),
+    [((), (), None), (("a",), (), 0), (("a",), ("info",), 0), (("a", "b"), ("warn", "replace", "info"), 3)],
+)
+def test_the_worst_finding_is_a_number_where_a_rule_could_look(
+    checked: tuple[str, ...], severities: tuple[str, ...], worst: float | None
+) -> None:
+    found = tuple(
+        Finding(rule="a", severity=severity, category="c", scope=Scope(kind="node"), since_ns=0, message="m")
+        for severity in severities
+    )
+    layout = layout_of(("InstanceId",), inventory_for(TRN1))
+    data = render(interval_of(TRN1), layout, Diagnosis(time_ns=0, checked=checked, findings=found))
+    assert [datum.values.maximum for datum in data if datum.name == WORST_FINDING] == ([] if worst is None else [worst])
 
 
 def test_every_row_is_a_metric_of_the_catalogue() -> None:
@@ -157,4 +176,4 @@ def test_the_price_falls_by_tiers(series: int, usd: float) -> None:
 def test_the_document_lists_every_metric() -> None:
     text = (ROOT / "docs" / "cloudwatch.md").read_text()
     listed = re.findall(r"^\| `(\w+)` \| ([\w/]+) \|", text, re.MULTILINE)
-    assert listed == [(SOURCE_UP, "Count"), *((row.name, row.unit) for row in ROWS)]
+    assert listed == [(SOURCE_UP, "Count"), *((row.name, row.unit) for row in ROWS), (WORST_FINDING, "None")]

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from neurontools.exporters.otlp.naming import published
+from neurontools.exporters.otlp.naming import FINDING, published
 from neurontools.exporters.otlp.points import BOUNDS_S, Points, Series, buckets_of, resource_of
 from neurontools.hardware.instances import INSTANCES
 from neurontools.metrics import BY_NAME
 from neurontools.metrics.metric import COUNTER
+from neurontools.schema.finding import Diagnosis, Finding, Scope
 from neurontools.schema.histogram import Histogram, bucket_of
 from neurontools.schema.interval import Interval, between
 from tests.conftest import ROOT, Golden
@@ -110,6 +111,21 @@ def test_the_host_is_described_and_marked() -> None:
     assert "host.name" not in resource
 
 
+def test_findings_are_points_by_rule_and_place() -> None:
+    def found(severity: str, **where: int) -> Finding:
+        scope = Scope(kind="core" if where else "node", **where)
+        return Finding(rule="hang", severity=severity, category="c", scope=scope, since_ns=0, message="m")
+
+    diagnosis = Diagnosis(time_ns=0, findings=(found("warn", device=1, core=2), found("replace", device=1, core=2)))
+    both = replace(diagnosis, findings=(*diagnosis.findings, found("info")))
+    (series,) = [each for each in Points().of(interval_of(TRN2), both) if each.name == FINDING]
+    assert [(point.attributes, point.value) for point in series.points] == [
+        ((("aws.neuron.rule", "hang"), ("aws.neuron.device", "1"), ("aws.neuron.core", "2")), 3),
+        ((("aws.neuron.rule", "hang"),), 0),
+    ]
+    assert all(each.name != FINDING for each in Points().of(interval_of(TRN2), Diagnosis(time_ns=0)))
+
+
 def test_the_document_lists_every_metric() -> None:
     listed = set(re.findall(r"^\| `([\w.]+)` \|", Path(ROOT / "docs" / "otlp.md").read_text(), re.MULTILINE))
-    assert listed == {name.name for name in published().values()}
+    assert listed == {FINDING.name, *(name.name for name in published().values())}

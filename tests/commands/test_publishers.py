@@ -1,0 +1,91 @@
+"""What all three publishers take: how a host is to be read, and what is wrong there goes out with the numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neurontools.commands import errors
+from neurontools.commands.publishing import Wanted
+from tests.conftest import ROOT
+from tests.sources.trees import Tree
+
+PUBLISHERS = ("monitor_prometheus", "monitor_cloudwatch", "monitor_otlp")
+SOON_S = 30
+
+
+def run(publisher: str, *words: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; from neurontools.commands.{publisher} import entry; sys.exit(entry())"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "AWS_DEFAULT_REGION": "us-east-1"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SOON_S,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_options_are_the_environment_of_the_source() -> None:
+    wanted = Wanted.of({"source": "sysfs:/x", "lnc": "1", "all-devices": "", "no-imds": ""})
+    said = {name: wanted.environ[f"NEURONTOOLS_{name}"] for name in ("LNC", "ALL_DEVICES", "NO_IMDS")}
+    assert wanted.spec == "sysfs:/x" and said == {"LNC": "1", "ALL_DEVICES": "1", "NO_IMDS": "1"}
+    assert Wanted.of({}, default="-").is_stdin and not Wanted.of({}).is_stdin
+    with pytest.raises(errors.UsageError, match="--lnc takes 1, 2, 4 or 8, not '3'"):
+        Wanted.of({"lnc": "3"})
+
+
+@pytest.mark.parametrize("publisher", PUBLISHERS)
+def test_each_publisher_knows_them(publisher: str) -> None:
+    shown = run(publisher, "--help").stdout
+    assert all(f"--{flag}" in shown for flag in ("all-devices", "lnc", "no-imds"))
+    refused = run(publisher, "--lnc", "3", "--once")
+    assert refused.returncode == 64 and "--lnc takes 1, 2, 4 or 8, not '3'" in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lnc", [1, 2])
+def test_logical_cores_are_as_somebody_said(tmp_path: Path, lnc: int) -> None:
+    Tree(tmp_path, "trn2.3xlarge")
+    words = ("--source", f"sysfs:{tmp_path}", "--no-imds", "--lnc", str(lnc), "--period", "1s", "--once")
+    done = run("monitor_prometheus", *words)
+    assert f"neuron_node_cores {8 / lnc}" in done.stdout, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("publisher", PUBLISHERS)
+def test_findings_are_published(tmp_path: Path, publisher: str) -> None:
+    """A device counts an error that can not be corrected."""
+    tree = Tree(tmp_path, "trn2.3xlarge")
+    tree.write(tree.device("stats/hardware/mem_ecc_uncorrected"), "3\n")
+    words = ["--source", f"sysfs:{tmp_path}", "--no-imds", "--period", "1s", "--once"]
+    words += [] if publisher == "monitor_prometheus" else ["--dry-run"]
+    done = run(publisher, *words)
+    assert done.returncode == 0, done.stderr
+    assert FOUND[publisher](done.stdout)
+
+
+def _page(text: str) -> bool:
+    return 'neuron_finding{neuron_device="0",rule="ecc-uncorrected"} 3.0' in text and "neuron_rule_checked" in text
+
+
+def _requests(text: str) -> bool:
+    data = [datum for line in text.splitlines() for datum in json.loads(line)["MetricData"]]
+    return [datum["Value"] for datum in data if datum["MetricName"] == "WorstFinding"] == [3]
+
+
+def _points(text: str) -> bool:
+    metrics = json.loads(text)["resource_metrics"][0]["scope_metrics"][0]["metrics"]
+    (finding,) = [metric for metric in metrics if metric["name"] == "aws.neuron.finding"]
+    rules = {point["attributes"]["aws.neuron.rule"]: point["value"] for point in finding["data"]["data_points"]}
+    return bool(rules["ecc-uncorrected"] == 3)
+
+
+FOUND = {"monitor_prometheus": _page, "monitor_cloudwatch": _requests, "monitor_otlp": _points}
