@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
@@ -43,7 +43,14 @@ def _run(arguments: Sequence[str]) -> None:
     given = parse(_FLAGS, arguments)
     if "help" in given:
         errors.write(usage(NAME, _ABOUT, _FLAGS, _EXAMPLES))
-        return
+    else:
+        copy(given)
+
+
+def copy(given: Mapping[str, str], operands: Sequence[str] = ()) -> None:
+    """Writes the archive that the options name. Raises UsageError, SourceError and OutputError."""
+    if operands:
+        raise errors.UsageError(f"unexpected argument {operands[0]!r:.60}; name the archive: --to host.tar.gz")
     target, root = given.get("to"), given.get("root", "/")
     if not target:
         raise errors.UsageError("which archive? Name one: --to host.tar.gz")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from neurontools.commands import errors
+from neurontools.commands import capture, errors
 from neurontools.commands.flags import Flag, parse, usage
 from neurontools.commands.source_flags import SOURCE_FLAGS
 from neurontools.spelling import did_you_mean
@@ -57,6 +57,14 @@ class _Verb(NamedTuple):
 
 _HELP = Flag("help", "Show this help message", short="h")
 
+_BUNDLE_FLAGS = (
+    Flag("to", "The archive to write; one that is there is not replaced", value="FILE.tar.gz"),
+    *SOURCE_FLAGS,
+    Flag("window", "Watch for so long where the source keeps no past; 30s unless given", value="DURATION"),
+    Flag("unredacted", "Replace nothing, and keep command lines"),
+    _HELP,
+)
+
 _VERBS = {
     "explain": _Verb(
         "neurontools.commands.doctor_explain:explain",
@@ -64,6 +72,20 @@ _VERBS = {
         "Says what a rule looks at, claims and advises, or what a status code of the runtime means.",
         (_HELP,),
         (("explain ecc-uncorrected", "a rule"), ("explain 1202", "a status code"), ("explain", "all of them")),
+    ),
+    "bundle": _Verb(
+        "neurontools.commands.doctor_bundle:bundle",
+        "",
+        "Writes an archive for support: findings, the last minutes as a recording, inventory, versions, kernel log.",
+        _BUNDLE_FLAGS,
+        (("bundle --to bundle.tar.gz", "without names, ids and command lines"),),
+    ),
+    "capture": _Verb(
+        "neurontools.commands.capture:copy",
+        "",
+        "Copies the host's driver files, without what identifies it, for others to test on (neurontools capture).",
+        capture._FLAGS,
+        (("capture --to host.tar.gz", "this host; as root, to have all of it"),),
     ),
 }
 
@@ -75,6 +97,7 @@ _EXAMPLES = (
     ("neuron-doctor --require ecc-uncorrected,driver-absent", "exit with 3 unless these could be checked"),
     ("neuron-doctor day.nrec", "everything that was found in a recording"),
     ("neuron-doctor explain 1202", "what a status code of the runtime means"),
+    ("neuron-doctor bundle --to bundle.tar.gz", "a support archive"),
 )
 
 
@@ -185,7 +208,7 @@ def _do(word: str, arguments: Sequence[str]) -> None:
     given = parse(verb.flags, arguments, operands)
     if "help" in given:
         examples = [(f"{NAME} {command}", meaning) for command, meaning in verb.examples]
-        errors.write(usage(f"{NAME} {word} {verb.operands}", verb.about, verb.flags, examples))
+        errors.write(usage(f"{NAME} {word} {verb.operands}".rstrip(), verb.about, verb.flags, examples))
         return
     module, _, function = verb.function.partition(":")
     does: Callable[[dict[str, str], list[str]], None] = getattr(import_module(module), function)

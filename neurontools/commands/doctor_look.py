@@ -46,16 +46,33 @@ class Looked(NamedTuple):
     period: str = ""
 
 
+class Look(NamedTuple):
+    """One reading, as the doctor was told of it."""
+
+    inventory: Inventory
+    snapshot: Snapshot
+    events: Sequence[Event]
+    facts: HostFacts | None
+
+
 class Visit:
     """One host that is read again and again, each time with the events and facts that go with it."""
 
-    def __init__(self, source: Source, facts: FactsReader | None, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` gives the seconds by which the facts are looked at now and then only."""
+    def __init__(
+        self,
+        source: Source,
+        facts: FactsReader | None,
+        clock: Callable[[], float] = time.monotonic,
+        on_look: Callable[[Look], None] | None = None,
+    ) -> None:
+        """`clock` gives the seconds by which the facts are looked at now and then only; `on_look` is told of each
+        reading."""
         self.source = source
         self.doctor = Doctor()
         self.inventory: Inventory | None = None
         self._facts = facts
         self._clock = clock
+        self._on_look = on_look
         self._facts_due_s: float | None = None
         self._seen = 0
         self._pids: list[int] = []
@@ -88,7 +105,10 @@ class Visit:
     def _see(self, snapshot: Snapshot, facts: HostFacts | None) -> Diagnosis:
         if self.inventory is None:
             self.inventory = self.source.inventory()
-        return self.doctor.see(self.inventory, snapshot, self._events(snapshot.head.time_ns), facts)
+        look = Look(self.inventory, snapshot, self._events(snapshot.head.time_ns), facts)
+        if self._on_look is not None:
+            self._on_look(look)
+        return self.doctor.see(*look)
 
     def _events(self, time_ns: int) -> Sequence[Event]:
         """The events until an instant that were not seen yet; of a first look those that may still matter."""
@@ -117,18 +137,18 @@ class Visit:
         return replace(facts, closed_status=self._closed)
 
 
-def look(given: Mapping[str, str], say: Callable[[str], None] | None = None) -> Looked:
+def look(given: Mapping[str, str], on_look: Callable[[Look], None] | None = None) -> Looked:
     """The host that the options name, now. Where it cannot be read at all, that is what is found."""
     window_ns = _window_ns(given)
     try:
-        with visiting(given) as visit:
-            return _visit(visit, given, window_ns, say or _say)
+        with visiting(given, on_look) as visit:
+            return _visit(visit, given, window_ns)
     except SourceError as error:
         return Looked(Doctor().blind(time.time_ns(), error.reason, error.hint), None)
 
 
 @contextmanager
-def visiting(given: Mapping[str, str]) -> Iterator[Visit]:
+def visiting(given: Mapping[str, str], on_look: Callable[[Look], None] | None = None) -> Iterator[Visit]:
     """A visit to the host that the options name. Raises SourceError."""
     environment = source_environment(given)
     spec, quick = given.get("source"), "quick" in given
@@ -136,7 +156,8 @@ def visiting(given: Mapping[str, str]) -> Iterator[Visit]:
     say_replay(NAME, source)
     try:
         pace(source, round(_STEP_S * NS_PER_S))
-        yield Visit(source, facts_reader(spec, environment, _QUICK_PATIENCE_S if quick else _PATIENCE_S))
+        facts = facts_reader(spec, environment, _QUICK_PATIENCE_S if quick else _PATIENCE_S)
+        yield Visit(source, facts, on_look=on_look)
     finally:
         source.close()
 
@@ -147,17 +168,17 @@ def facts_reader(spec: str | None, environ: Mapping[str, str], patience_s: float
     return None if root is None else FactsReader(root, options_of(environ).imds, patience_s)
 
 
-def _visit(visit: Visit, given: Mapping[str, str], window_ns: int, say: Callable[[str], None]) -> Looked:
+def _visit(visit: Visit, given: Mapping[str, str], window_ns: int) -> Looked:
     if "quick" in given:
         return Looked(visit.look(), visit.inventory)
     has_past = visit.begin()
     diagnosis = visit.look()
     if not has_past or "window" in given:
-        diagnosis = _watch(visit, diagnosis, window_ns, say)
+        diagnosis = _watch(visit, diagnosis, window_ns)
     return Looked(diagnosis, visit.inventory)
 
 
-def _watch(visit: Visit, diagnosis: Diagnosis, window_ns: int, say: Callable[[str], None]) -> Diagnosis:
+def _watch(visit: Visit, diagnosis: Diagnosis, window_ns: int) -> Diagnosis:
     """Looks once a second until the window is over; a host whose time stands still is not waited for."""
     began_ns = diagnosis.time_ns
     began_s = due_s = time.monotonic()
@@ -165,7 +186,9 @@ def _watch(visit: Visit, diagnosis: Diagnosis, window_ns: int, say: Callable[[st
     while time.monotonic() - began_s < window_ns / NS_PER_S:
         due_s += _STEP_S
         if not told and window_ns > 2 * NS_PER_S:
-            say(f"watching for {window_ns / NS_PER_S:g} s, as this source keeps no past; --quick does without")
+            errors.say(
+                f"{NAME}: watching for {window_ns / NS_PER_S:g} s, as this source keeps no past; --quick does without"
+            )
             told = True
         time.sleep(max(0.0, due_s - time.monotonic()))
         diagnosis = visit.look()
@@ -209,7 +232,3 @@ def _over(findings: Iterable[Finding], last_ns: int) -> Iterator[Finding]:
     """Findings in the order of their beginnings; those that last have no end."""
     for each in sorted(findings, key=lambda finding: finding.since_ns):
         yield replace(each, until_ns=None) if each.until_ns == last_ns else each
-
-
-def _say(line: str) -> None:
-    errors.say(f"{NAME}: {line}")
