@@ -27,7 +27,7 @@ find_python = $(or $(call first_that_runs,$(with_venv)),$(error $(strip \
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-full test-clients nightly golden lint format benchmark \
+.PHONY: help demo test test-full test-clients nightly golden lint format benchmark film \
     dashboards pages install-links uninstall-links clean
 
 help: ## list these commands
@@ -73,6 +73,9 @@ dashboards: $(VENV)/.dev ## make alerts, rules, dashboards and docs/metrics.md a
 benchmark: $(BENCH)/.installed ## print every performance figure, from a wheel install
 	@cd $(BENCH) && for file in $(notdir $(wildcard benchmarks/bench_*.py)); do \
 	    bin/python -m benchmarks.$${file%.py} || exit 1; done
+
+film: $(VENV)/.dev ## play the demo in a terminal and draw docs/demo.svg: a minute and a half; needs tmux and Prometheus
+	@$(BIN)/python -m docs.make_demo
 
 pages: $(VENV)/.base ## manual pages and shell completion, in build/share
 	@$(BIN)/python -m install pages --pages $(PAGES)

@@ -1,0 +1,162 @@
+"""Plays the demo in a real terminal and keeps what was seen as a moving picture: a host, an error, and who notices.
+
+Only what a real trn2.48xlarge publishes is used: neuron-top, neuron-doctor and the exporter read the host's files, and
+a Prometheus of its own has the alerts of dashboards/prometheus.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from docs.moving_svg import moving_svg
+from docs.terminal import Terminal
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "docs" / "demo.svg"
+
+COLUMNS, UPPER, LOWER = 120, 27, 13
+LASTS_S = 60.0
+CORE, DEVICE = 12, 3
+"""A logical core of the device: two physical ones each, four a device."""
+
+OLD_DRIVER = "2.21"
+LOADING_S = 20.0
+"""Until the servers have loaded their models and work."""
+BACK = 27
+"""How many readings lie between the end of the story and its beginning."""
+_PATIENCE_S = 60.0
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(*words: str, environment: dict[str, str] | None = None) -> Iterator[None]:
+    """A program in the background; its words are kept to ourselves."""
+    with subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | (environment or {})
+    ) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def prometheus_config(directory: Path, exporter: int) -> Path:
+    """A configuration that scrapes the exporter and checks the alerts each second."""
+    rules = ROOT / "dashboards" / "prometheus" / "alerts.yml"
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(rules)],
+        "scrape_configs": [{"job_name": "neuron", "static_configs": [{"targets": [f"127.0.0.1:{exporter}"]}]}],
+    }
+    path = directory / "prometheus.yml"
+    path.write_text(json.dumps(config))
+    return path
+
+
+@contextlib.contextmanager
+def host(directory: Path, name: str, driver: str) -> Iterator[tuple[str, str]]:
+    """A simulated trn2.48xlarge with three model servers, as files of that driver: its source, and its model's."""
+    place, model = directory / name, directory / f"{name}.sock"
+    words = ["--instance", "trn2.48xlarge", "--scenario", "opt-30b", "--driver-version", driver]
+    tool = str(Path(sys.executable).with_name("neuron-model"))
+    subprocess.run([tool, "start", "--socket", model, "--host", place, *words], check=True, capture_output=True)
+    try:
+        yield f"sysfs:{place}", f"model:{model}"
+    finally:
+        subprocess.run([tool, "stop", "--socket", model], check=False, capture_output=True)
+
+
+def play(terminal: Terminal, port: int, model: str, old: str, old_model: str) -> None:
+    """What is typed, and what must be seen before the next thing is."""
+    top, shell = 0, 1
+    terminal.type(top, "neuron-top")
+    terminal.wait_for(top, "NeuronCore", _PATIENCE_S)
+    time.sleep(4)
+    terminal.type(shell, f"neuron-model inject hbm-uncorrected --core {CORE}   # something breaks, on device {DEVICE}")
+    time.sleep(1.5)
+    terminal.type(shell, f"cat $HOST/sys/class/neuron_device/neuron{DEVICE}/stats/hardware/mem_ecc_uncorrected")
+    terminal.wait_for(shell, "\n1\n")
+    time.sleep(1)
+    query = f"promtool query instant http://127.0.0.1:{port} 'ALERTS{{alertstate=\"firing\"}}' | cut -c-130"
+    terminal.wait_until(lambda: firing(port), "the alert")
+    terminal.type(shell, f"clear; {query}")
+    terminal.wait_for(shell, "NeuronUncorrectableError")
+    time.sleep(3)
+    terminal.type(shell, "clear; neuron-doctor --quick | head -n 7; echo exit code ${PIPESTATUS[0]}")
+    terminal.wait_for(shell, "exit code 2")
+    time.sleep(5)
+    terminal.press(top, "Space")
+    time.sleep(1)
+    for _ in range(BACK):
+        terminal.press(top, "Left")
+        time.sleep(0.12)
+    time.sleep(4)
+    terminal.press(top, "Space")
+    terminal.type(shell, f"clear; export NEURONTOOLS_SOURCE={old}   # the same with driver {OLD_DRIVER}")
+    terminal.type(shell, "neuron-doctor --quick | grep -m 1 -A 8 Cannot")
+    terminal.wait_for(shell, "Cannot tell:")
+    time.sleep(6)
+
+
+def firing(port: int) -> bool:
+    """Whether the alert of the demo is on."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/alerts", timeout=5) as answer:
+        return "NeuronUncorrectableError" in answer.read().decode()
+
+
+def main(target: Path = TARGET) -> None:
+    """Plays it and writes the picture. Raises TimeoutError where the story goes another way."""
+    exporter, port = free_port(), free_port()
+    tools = str(Path(sys.executable).parent)
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-", dir="/dev/shm")))
+        source, model = stack.enter_context(host(directory, "trn2", "2.30.2"))
+        old, old_model = stack.enter_context(host(directory, "old", OLD_DRIVER))
+        serve = [f"{tools}/neuron-monitor-prometheus", "--source", source, "--port", str(exporter), "--period", "1s"]
+        stack.enter_context(running(*serve))
+        config = str(prometheus_config(directory, exporter))
+        data = f"--storage.tsdb.path={directory}/data"
+        stack.enter_context(
+            running("prometheus", f"--config.file={config}", data, f"--web.listen-address=127.0.0.1:{port}")
+        )
+        environment = {
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "NEURONTOOLS_SOURCE": source,
+            "HOST": source.removeprefix("sysfs:"),
+            "PS1": "$ ",
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+        }
+        terminal = Terminal(directory, COLUMNS, UPPER, LOWER, environment)
+        stack.callback(terminal.close)
+        socket_of = "--socket " + model.removeprefix("model:")
+        terminal.type(1, f'neuron-model() {{ command neuron-model "$@" {socket_of}; }}; clear')
+        tool = str(Path(sys.executable).with_name("neuron-model"))
+        both = ["--core", str(CORE), "--socket", old_model.removeprefix("model:")]
+        subprocess.run([tool, "inject", "hbm-uncorrected", *both], check=True, capture_output=True)
+        time.sleep(LOADING_S)
+        terminal.begin()
+        play(terminal, port, model, old, old_model)
+        took_s = terminal.end()
+    lasts_s = max(LASTS_S, took_s)
+    target.write_text(moving_svg(terminal.frames, terminal.columns, terminal.rows, lasts_s))
+    print(f"wrote {target.name}: {len(terminal.frames)} screens in {took_s:.0f} s, {target.stat().st_size >> 10} KiB")
+
+
+if __name__ == "__main__":
+    main()
