@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import msgspec
 
-_TALLY = re.compile(rb'"counts":\{([^}]*)\}')
-_NO_TALLY = b'"counts":{}'
+_TALLY, _TALLY_END = b'"counts":{', b"}"
+_NO_TALLY = _TALLY + _TALLY_END
 
 # Where a text is cut into segments: around what tells a core from those in lockstep with it, and around what of a
 # process does not change. Of equal segments one is compared; where to cut changes nothing of the result.
@@ -38,7 +38,7 @@ _TO_NUMBERS = bytes(byte if byte in _DIGITS else _SPACE for byte in range(256))
 _OF_TALLIES = b'0123456789":,-'
 
 _LENGTHS = struct.Struct("<II")
-_UNWRITTEN = re.compile(rb"(?:^| )0[0-9]")
+_UNWRITTEN = re.compile(rb" 0[0-9]")
 """A number that its value does not give back."""
 
 
@@ -114,8 +114,7 @@ class Encoder:
                     last = first + change.last
                 deltas += change.deltas
             first += len(segment.numbers)
-        # Of all numbers at once: a search for each segment would take as long as the comparison.
-        return None if _UNWRITTEN.search(b" ".join(written)) else (gaps, deltas)
+        return (gaps, deltas) if _can_be_written(written) else None
 
     def _counted(self, tallies: Sequence[bytes]) -> list[int] | None:
         """For each tally that differs: its place, how many of its counts differ, and those with their differences."""
@@ -131,7 +130,7 @@ class Encoder:
                 counts = self._counts[after] = _read_tally(after)
             except DeltaError:
                 return None
-            if earlier.keys() - counts.keys() or not _is_as_written(after, counts):
+            if not earlier.keys() <= counts.keys() or not _is_as_written(after, counts):
                 return None
             steps = {key: value - earlier.get(key, 0) for key, value in counts.items() if value != earlier.get(key)}
             words += [place, len(steps), *[word for pair in steps.items() for word in pair]]
@@ -196,21 +195,28 @@ class Decoder:
 
 def _outlined(text: bytes) -> tuple[bytes, list[bytes]]:
     """The text with its tallies emptied, and what was in them."""
-    parts = _TALLY.split(text)
-    return _NO_TALLY.join(parts[::2]), parts[1::2]
+    head, *parts = text.split(_TALLY)
+    tallies, shells = [], [head]
+    for part in parts:
+        tally, end, shell = part.partition(_TALLY_END)
+        if end:
+            tallies.append(tally)
+            shells.append(shell)
+        else:
+            # No tally, as nothing ends it.
+            shells[-1] += _TALLY + part
+    return _NO_TALLY.join(shells), tallies
 
 
 def _cut(outline: bytes) -> list[bytes]:
-    """The text in segments. Each search begins where the last one ended: passes over the whole text are dear."""
-    texts: list[bytes] = []
-    at = 0
-    while (work := outline.find(_ITS_WORK, at + 1)) >= 0:
-        core = max(at, outline.rfind(_CORE, at, work))
-        between = outline[at:core]
-        after = max(0, between.find(_AFTER_CORES))
-        texts += [between[:after], between[after:], outline[core:work]]
-        at = work
-    rest = outline[at:]
+    """The text in segments: what is before the cores, of each core what tells it from others and its work, the rest."""
+    head, *cores = outline.split(_CORE)
+    texts, rest = [head], b""
+    for core in cores:
+        identity, mark, work = core.partition(_ITS_WORK)
+        work, after, rest = work.partition(_AFTER_CORES)
+        texts += [_CORE + identity, mark + work, after + rest]
+    rest = texts.pop()
     for mark in _OF_PROCESSES:
         rest = rest.replace(mark, _CUT + mark)
     return texts + rest.split(_CUT)
@@ -258,6 +264,12 @@ def _compared(old: Sequence[bytes], now: Sequence[bytes], written: list[bytes]) 
     places = list(compress(count(), differs))
     first, last = (places[0], places[-1]) if places else (0, 0)
     return _Change(list(map(sub, places[1:], places)), deltas, first, last)
+
+
+def _can_be_written(numbers: Iterable[bytes]) -> bool:
+    """Whether values give back their numbers. Of all at once: to look at each takes as long as to compare them."""
+    text = b" ".join((b"", *numbers))
+    return b" 0" not in text or _UNWRITTEN.search(text) is None
 
 
 _tally_decoder = msgspec.json.Decoder(dict[int, int])
