@@ -140,9 +140,9 @@ def test_it_survives_a_host_that_goes_away_and_is_booted(host: TickingHost, tmp_
 
 def test_a_full_disk_is_said_once_and_what_was_written_stays(host: TickingHost, tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk: the calls fail in the same places."""
-    limited = ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *command(host, tmp_path)]
+    limited = ["sh", "-c", 'ulimit -f 3; exec "$@"', "sh", *command(host, tmp_path)]
     with recording(limited) as process:
-        asked(host, 14)
+        asked(host, 10)
         code, err = ended(process, signal.SIGTERM)
     frames, damage = frames_in(tmp_path)
     assert (code, damage) == (0, [])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from neurontools.commands import ls, monitor, monitor_cloudwatch, monitor_otlp, monitor_prometheus, top
+from neurontools.commands import ls, monitor, monitor_cloudwatch, monitor_otlp, monitor_prometheus, recorder, top
 from neurontools.commands.publishing import made_up
 from neurontools.recording import RECORDING, Recording, replayed
 from neurontools.report_format import decode, inventory_of, whole
@@ -136,3 +136,15 @@ def test_a_file_that_is_not_there(capfd: Output) -> None:
     assert capfd.readouterr().err.startswith("neuron-top: cannot read missing.nrec: No such file or directory\n")
     assert ls.main(["--source", "replay:missing.nrec"]) == 1
     assert "cannot read missing.nrec: No such file or directory" in capfd.readouterr().err
+
+
+def test_exporters_are_fed_from_the_past(capfd: Output) -> None:
+    """A dump is neuron-monitor's lines, and they say that they are of the past."""
+    assert recorder.main(["dump", SAMPLE, "--format", "report"]) == 0
+    lines = capfd.readouterr().out.encode()
+    done = run("monitor_prometheus", "--once", stdin=lines, official=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    page = done.stdout.decode()
+    assert "execution_status_total" in page
+    assert page.count('instance_name="replay:simulated:test"') > 20
+    assert 'instance_name="simulated' not in page

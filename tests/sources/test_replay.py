@@ -14,6 +14,7 @@ from neurontools.schema.source import Replaying, SourceError, playback
 from neurontools.sources.choose import SpecError, choose
 from neurontools.sources.replay import DAMAGE, ReplaySource
 from neurontools.sources.sampling import Sampler
+from tests.device_model.hosts import costly
 from tests.recording.recorded import MAP, bytes_file, troubled_frames, written
 from tests.recording.test_player import Clock
 
@@ -43,6 +44,7 @@ def replay(path: Path, at_ns: int | None = None) -> tuple[ReplaySource, Clock]:
     return ReplaySource(Series([str(path)]), at_ns, "a.nrec", clock), clock
 
 
+@costly
 @given(at=st.integers(0, 39), age_ns=st.sampled_from([0, 1, NS, 3 * NS]))
 def test_an_instant_is_what_was_recorded_of_it(path: Path, at: int, age_ns: int) -> None:
     source, _ = replay(path, TIMES[at] + NS // 3 if at < 39 else TIMES[at])
