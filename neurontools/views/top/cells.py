@@ -23,6 +23,9 @@ METRICS = {
 NOTHING = "0"
 """A reading in a trend in which a core did nothing."""
 
+SEEN = 26
+"""The last readings of a trend, of which a cell shows no more."""
+
 Trends = Mapping[int, str]
 """Of each logical core its last utilizations, a digit each for how many dots it is high, the newest last."""
 
@@ -143,7 +146,7 @@ class _Maker:
             value,
             value / full if value is not None and full else 0.0,
             self.own is None or core.core in self.own,
-            trend if self.mode == BUSY else "",
+            _seen(trend) if self.mode == BUSY else "",
             _engines(core) if self.mode == ENGINES else (),
             core.core in self.held and _does_nothing(core, trend),
         )
@@ -173,6 +176,11 @@ class _Maker:
         if share is not None:
             return share * self.size / _TERA
         return max((core.flops_per_s or 0.0 for core in interval.cores), default=0.0) / _TERA or None
+
+
+def _seen(trend: str) -> str:
+    """A trend without what nobody sees of it, so that a core that stands still has the same cell as before."""
+    return trend[-SEEN:].lstrip(f"{NOTHING} ") or trend[-1:]
 
 
 def _engines(core: CoreInterval) -> tuple[float | None, ...]:

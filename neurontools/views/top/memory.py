@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from neurontools.hardware.memory import official_device, official_host
 from neurontools.schema.interval import Interval, ProcessInterval
+from neurontools.schema.interval_memo import Memo
 
 TENSORS, CONSTANTS = "Tensors", "Constants"
 MODEL_CODE, RUNTIME_MEMORY, SCRATCHPAD = "Model Code", "Runtime Memory", "Model Scratchpad"
@@ -64,7 +65,7 @@ def fold_host(memory: Mapping[str, int]) -> dict[str, int]:
 def memory(interval: Interval, process: ProcessInterval | None, why: Callable[[], str]) -> Memory:
     """The summary of the node, or of one process; `why` is asked when something is unknown."""
     if process is None:
-        device = _use([(c.memory, c.memory_used_bytes) for c in interval.cores], fold_device)
+        device = _use_of_node("device", tuple((c.memory, c.memory_used_bytes) for c in interval.cores), fold_device)
         host = _node_host(interval)
     else:
         by_core = process.memory
@@ -85,8 +86,8 @@ def memory(interval: Interval, process: ProcessInterval | None, why: Callable[[]
 
 def _node_host(interval: Interval) -> Use:
     """From the devices; where they do not say, from the processes."""
-    by_device = [(device.host_memory, device.host_memory_bytes) for device in interval.devices]
-    use = _use(by_device, fold_host)
+    by_device = tuple((device.host_memory, device.host_memory_bytes) for device in interval.devices)
+    use = _use_of_node("host", by_device, fold_host)
     if use.total is None and interval.processes_known:
         by_process = [(process.host_memory, process.host_memory_bytes) for process in interval.processes]
         use = _use(by_process, fold_host) if by_process else use
@@ -108,3 +109,7 @@ def _use(
         return Use(sum(folded.values()), folded)
     wholes = [whole if parts is None else sum(parts.values()) for parts, whole in held]
     return Use(None if None in wholes or not wholes else sum(whole or 0 for whole in wholes), None)
+
+
+# On most hosts memory stands still: to see that it is the same takes a fraction of adding it up again.
+_use_of_node = Memo(_use)

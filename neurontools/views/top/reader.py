@@ -26,11 +26,12 @@ Watch = Callable[[Inventory, Snapshot, Sequence[Event]], Diagnosis]
 """Is told of one reading after the other, with the events since the one before, and says what is wrong."""
 
 _LEAST_PERIOD_NS = 1_000_000_000
-_WATCH_PERIOD_S = 5.0
+_WATCH_PERIOD_S = 10.0
 _REMEMBERED_S, _REMEMBERED_STEP_S, _WATCHED_STEP_S = 600, 5, 30
-_UNSHOWN_OF_CORE = ("status", "other_info")
+_UNSHOWN_OF_CORE = ("status", "other_info", "collectives_ns")
 _UNSHOWN_OF_PROCESS = ("latency_device",)
 _REGISTERS = "pe_cntrs"
+_ENGINES = ("engines", _REGISTERS)
 
 
 class Reading(NamedTuple):
@@ -250,10 +251,10 @@ def _begins_anew(before: Head, now: Head) -> bool:
 def lean_kind(registers: bool = False) -> type[Snapshot]:
     """A snapshot of whose text what no page shows is not even read.
 
-    The tensor engine's counters are registers of the device, read only where `registers` says that they are shown.
+    The engines' activity, on hardware counted in registers, is read only where `registers` says that it is shown.
     """
     process: Any = narrowed(Process, _all_but(Process, *_UNSHOWN_OF_PROCESS))
-    unshown = _UNSHOWN_OF_CORE if registers else (*_UNSHOWN_OF_CORE, _REGISTERS)
+    unshown = _UNSHOWN_OF_CORE if registers else (*_UNSHOWN_OF_CORE, *_ENGINES)
     core: Any = narrowed(Core, _all_but(Core, *unshown))
     device: Any = narrowed(Device, _all_but(Device, "cores"), cores=tuple[core, ...])
     parts: dict[str, Any] = {"devices": tuple[device, ...], "processes": tuple[process, ...] | None}

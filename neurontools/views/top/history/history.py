@@ -23,6 +23,8 @@ _MOST_ROWS = 7200
 _MOST_EVENTS = 2000
 _MOST_DIAGNOSES = 500
 _TREND = 32
+_DIGITS = bytes(ord(" ") if each == NO_DOTS else ord("0") + each % 10 for each in range(256))
+"""How the dots of a core are written in its trend."""
 
 
 class Marker(NamedTuple):
@@ -121,10 +123,7 @@ class History:
             rows = self.rows.until(time_ns, _TREND)
             cores = self._cores
         columns = zip(*(row.dots for row in rows), strict=False)
-        return {
-            core: "".join([" " if each == NO_DOTS else str(each) for each in column])
-            for core, column in zip(cores, columns, strict=False)
-        }
+        return {core: bytes(column).translate(_DIGITS).decode() for core, column in zip(cores, columns, strict=False)}
 
     def events(self, time_ns: int | None = None) -> list[Event]:
         """The events up to an instant, the newest first."""

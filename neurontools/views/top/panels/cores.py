@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from neurontools.units import format_percent
-from neurontools.views.top.cells import BUSY, ENGINES, FLOPS, MEMORY, Cell, Cores, DeviceRow
+from neurontools.views.top.cells import BUSY, ENGINES, FLOPS, MEMORY, SEEN, Cell, Cores, DeviceRow
 from neurontools.views.top.spans import (
     NOT_KNOWN,
     Block,
@@ -136,7 +136,7 @@ def _drawn(cell: Cell, role: str, room: int) -> tuple[Span, ...]:
         return (*bar(((cell.share, role),), room), Span(" "))
     rest = room - _TREND - 1
     if rest < _LEAST_BAR:
-        return (Span(trend(cell.trend, room), role), Span(" "))
+        return (Span(trend(cell.trend, min(room, SEEN // 2)).rjust(room), role), Span(" "))
     return (Span(trend(cell.trend, _TREND), "low"), Span(" "), *bar(((cell.share, role),), rest), Span(" "))
 
 

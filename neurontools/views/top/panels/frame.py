@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from neurontools.views.top.plan import Place
@@ -69,11 +70,13 @@ def _thumb(first: int, room: int, count: int) -> range:
     return range(top, top + size)
 
 
+@lru_cache(maxsize=1024)
 def _boxed(line: Line, width: int, edge: str) -> Line:
     inner = cut(line.spans, width)
     right = Span(edge, "dim" if edge == _THUMB else "frame")
     return Line((Span(_SIDE, "frame"), Span(" "), *inner, Span(" "), right), line.ground)
 
 
+@lru_cache(maxsize=1024)
 def _filled(line: Line, width: int) -> Line:
     return Line(cut(line.spans, width), line.ground)

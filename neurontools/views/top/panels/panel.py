@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import itemgetter
 from typing import ClassVar
 
@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from neurontools.views.top.panels.frame import compose, reveal
 from neurontools.views.top.plan import Place
-from neurontools.views.top.spans import ROLES, Block, Line
+from neurontools.views.top.spans import ROLES, Block, Line, Span, width_of
 
 _WHEEL_ROWS = 3
 _ALWAYS = frozenset({"faint", "frame", "mark", "alert", "selected", "jump"})
@@ -61,11 +61,11 @@ class Panel(Widget):
             self._strips.clear()
             self.refresh()
             return
-        changed = [y for y, (old, new) in enumerate(zip(before, self.shown, strict=True)) if old != new]
-        for y in changed:
+        changed = [(y, old, new) for y, (old, new) in enumerate(zip(before, self.shown, strict=True)) if old != new]
+        for y, _, _ in changed:
             self._strips.pop(y, None)
         if changed:
-            self.refresh(*(Region(0, y, place.width, 1) for y in changed))
+            self.refresh(*(Region(*_difference(old, new, place.width, y)) for y, old, new in changed))
 
     def render_line(self, y: int) -> Strip:
         """The line as a strip, made once for as long as it does not change."""
@@ -124,3 +124,19 @@ class Panel(Widget):
                 style += Style(bgcolor=self.get_component_rich_style(f"top--{ground}").bgcolor)
             self._styles[key] = style
         return style
+
+
+def _difference(old: Line, new: Line, width: int, y: int) -> tuple[int, int, int, int]:
+    """The part of a line that has to be painted again: x, y, width and height."""
+    if old.ground != new.ground:
+        return 0, y, width, 1
+    before = list(takewhile(_same, zip(old.spans, new.spans, strict=False)))
+    rest = len(before)
+    pairs = zip(reversed(old.spans[rest:]), reversed(new.spans[rest:]), strict=False)
+    after = list(takewhile(_same, pairs))
+    x, end = width_of(span for span, _ in before), width - width_of(span for span, _ in after)
+    return x, y, max(1, end - x), 1
+
+
+def _same(pair: tuple[Span, Span]) -> bool:
+    return pair[0] == pair[1]
