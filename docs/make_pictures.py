@@ -14,6 +14,7 @@ from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Snapshot
 from neurontools.views.top.app import TopApp
 from neurontools.views.top.reader import Reader
+from neurontools.views.top.settings import Keeper, Settings
 
 SCENARIO = "opt-30b"
 AFTER_S = 120
@@ -47,7 +48,7 @@ async def picture() -> str:
     simulation = Simulation(load(SCENARIO))
     simulation.advance(simulation.epoch_ns + AFTER_S * 1_000_000_000)
     reader = Reader(Still(simulation))  # type: ignore[arg-type]
-    app = TopApp(reader, reader.read(), version(), refresh_s=3600.0)
+    app = TopApp(reader, reader.read(), version(), Keeper(Settings(refresh_s=3600.0)))
     reader.remember()
     async with app.run_test(size=SIZE) as pilot:
         for _ in range(READINGS):

@@ -27,6 +27,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 for _name in NOISE:
     os.environ.pop(_name, None)
+os.environ["XDG_CONFIG_HOME"] = str(ROOT / "build" / "no-settings")
 os.environ["TZ"] = "UTC"
 time.tzset()
 

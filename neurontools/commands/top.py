@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
 from neurontools.commands.source_flags import SOURCE_FLAGS, open_source, source_environment
+from neurontools.commands.top_web import DEFAULT_PORT, HOST, is_web, port_of, serve
 from neurontools.commands.version import version
 from neurontools.sources.choose import NO_DEVICES
 
@@ -20,9 +21,11 @@ _ABOUT = "Shows what the Neuron devices of this host do, core by core, and what 
 
 _FLAGS = (
     *SOURCE_FLAGS,
-    Flag("refresh", "Seconds between two readings, 0.5 to 60; 1 unless given", value="SECONDS"),
+    Flag("refresh", "Seconds between two readings, 0.5 to 60; else as kept in the settings, or 1", value="SECONDS"),
     Flag("once", "Print the sections once, as plain text"),
     Flag("readonly", "Send no signals to processes"),
+    Flag("web", "Show it in a browser on this machine instead, read-only (needs neurontools[web])"),
+    Flag("port", f"The port for --web on {HOST}; {DEFAULT_PORT} unless given", value="PORT"),
     Flag("version", "Print the release"),
     Flag("help", "Show this help message", short="h"),
 )
@@ -30,6 +33,8 @@ _FLAGS = (
 _EXAMPLES = (
     ("neuron-top", "this host's devices, live; q quits"),
     ("neuron-top --refresh 5", "a reading every five seconds"),
+    ("neuron-top --web", "the same in a browser on this machine"),
+    ("neuron-top --source replay:day.nrec", "what was recorded, at its pace or up to 16 times as fast"),
     ("neuron-top --once > before.txt", "the same sections as text"),
     ("neuron-model run -- neuron-top", "a simulated host, gone when you quit"),
 )
@@ -54,13 +59,17 @@ def entry() -> int:
 
 def _run(arguments: Sequence[str]) -> None:
     given = parse(_FLAGS, arguments)
-    refresh_s = _refresh_s(given.get("refresh", "1"))
+    refresh_s = _refresh_s(given["refresh"]) if "refresh" in given else None
+    if "port" in given:
+        port_of(given["port"])
     if "help" in given:
         errors.write(usage(NAME, _ABOUT, _FLAGS, _EXAMPLES))
     elif "version" in given:
         errors.write(f"{NAME} {version()} (neurontools)\n")
     elif "once" in given:
         _print_once(given)
+    elif "web" in given:
+        serve(given, [flag.long for flag in _FLAGS if not flag.value])
     else:
         _watch(given, refresh_s)
 
@@ -101,17 +110,21 @@ def _is_simulated(reading: "Reading") -> bool:
     return reading.inventory is not None and reading.inventory.simulated
 
 
-def _watch(given: Mapping[str, str], refresh_s: float) -> None:
+def _watch(given: Mapping[str, str], refresh_s: float | None) -> None:
     # Textual draws on stderr.
     _need_terminal(sys.stdout, sys.stderr)
+    from neurontools.commands.top_settings import keeper
     from neurontools.commands.top_watch import watching
     from neurontools.schema.source import pace
     from neurontools.units import NS_PER_S
     from neurontools.views.top.reader import Reader
 
+    kept = keeper()
+    if refresh_s is not None:
+        kept = kept._replace(settings=kept.settings._replace(refresh_s=refresh_s))
     source = open_source(NAME, given)
     try:
-        pace(source, round(refresh_s * NS_PER_S))
+        pace(source, round(kept.settings.refresh_s * NS_PER_S))
         reader = Reader(source, watching(given))
         first = _first(reader)
         # Only now: a source that reads our stdin has put the keyboard in its place.
@@ -122,7 +135,7 @@ def _watch(given: Mapping[str, str], refresh_s: float) -> None:
         # A key must not wait for the thread that compares two readings: it would hold the interpreter for 5 ms.
         sys.setswitchinterval(_SWITCH_S)
         control = control_of(given.get("source"), source_environment(given), "readonly" in given)
-        app = TopApp(reader, first, version(), refresh_s, control)
+        app = TopApp(reader, first, version(), kept, control)
         app.run()
     finally:
         source.close()
@@ -131,6 +144,8 @@ def _watch(given: Mapping[str, str], refresh_s: float) -> None:
 
 
 def _need_terminal(*streams: TextIO | None) -> None:
+    if is_web():
+        return
     if not all(stream is not None and stream.isatty() for stream in streams):
         raise errors.UsageError("this needs a terminal as stdin, stdout and stderr; for plain text use --once")
 

@@ -29,9 +29,11 @@ from neurontools.views.top.screens.page import PageScreen
 from neurontools.views.top.screens.processes import ProcessesScreen
 from neurontools.views.top.screens.topology import TopologyScreen
 from neurontools.views.top.session import NO_CONTROL, Session
+from neurontools.views.top.settings import REFRESHES_S, SIZES, THEME_NAMES, Keeper
 
 _LEAST_SILENCE_S = 3.0
 _SILENT_PERIODS = 3
+NOT_KEPT = Keeper()
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 PAGES: tuple[type[PageScreen], ...] = (
@@ -47,7 +49,7 @@ EVERY = tuple(page.ABOUT for page in PAGES)
 
 
 class TopApp(App[None]):
-    """The application. `first` is a reading to start with; the next ones come every `refresh_s` seconds."""
+    """The application. `first` is a reading to start with; the next ones come in the period of the settings."""
 
     TITLE = "neuron-top"
     DEFAULT_MODE = OverviewScreen.ABOUT.name
@@ -71,17 +73,25 @@ class TopApp(App[None]):
         Binding("less_than_sign", "speed(0.5)", "Replay at half the speed"),
         Binding("greater_than_sign", "speed(2)", "Replay at twice the speed"),
         Binding("ctrl+t", "next_theme", "The next theme: dark, light, high contrast, colour-blind safe"),
+        Binding("u,U", "next_unit", "GiB or GB"),
+        Binding("plus,equals_sign", "refresh_rate(1)", "Read less often, up to once in 60 s"),
+        Binding("minus", "refresh_rate(-1)", "Read more often, up to twice a second"),
+        Binding("j,J", "jump", "Letters over all that can be clicked"),
+        Binding("f8", "export", "This page as an SVG file"),
+        Binding("ctrl+s", "keep", "Keep theme, unit, period and page for the next time"),
         Binding("ctrl+p", "command_palette", "Everything that can be done, by name"),
         Binding("q,Q", "quit", "Quit"),
         Binding("ctrl+c", "quit", priority=True),
     ]
 
     def __init__(
-        self, reader: Reader, first: Reading, version: str, refresh_s: float = 1.0, control: Control = NO_CONTROL
+        self, reader: Reader, first: Reading, version: str, kept: Keeper = NOT_KEPT, control: Control = NO_CONTROL
     ) -> None:
         super().__init__()
-        self.refresh_s = refresh_s
+        self.kept = kept
+        self.refresh_s = kept.settings.refresh_s
         self.session = Session(version, reader, first, control)
+        self.session.sizes = kept.settings.sizes
         self.pages = {page.ABOUT.name: page(self.session, EVERY) for page in PAGES}
         for name, page in self.pages.items():
             self.add_mode(name, partial(_same, page))
@@ -107,8 +117,12 @@ class TopApp(App[None]):
         """Starts to read."""
         for each in theme.THEMES:
             self.register_theme(each)
-        self.theme = theme.THEMES[0].name
+        self.theme = self.kept.settings.theme
+        if self.kept.trouble:
+            self.notify(self.kept.trouble, title="Settings", severity="warning", timeout=15, markup=False)
         self._end_on_signals()
+        if self.kept.settings.page != self.page.ABOUT.name:
+            self.call_later(self.action_page, self.kept.settings.page)
         self._collector.start()
         self._ask_in(self.refresh_s)
         self.set_interval(1.0, self._watch_silence)
@@ -219,6 +233,54 @@ class TopApp(App[None]):
         """Another theme of ours."""
         names = [each.name for each in theme.THEMES]
         self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else names[0]
+
+    def action_next_unit(self) -> None:
+        """GiB or GB."""
+        units = [*SIZES]
+        self._settings(unit=units[(units.index(self.kept.settings.unit) + 1) % len(units)])
+        self.session.sizes = self.kept.settings.sizes
+        self.page.update()
+
+    def action_refresh_rate(self, step: int) -> None:
+        """Reads less often, or more often."""
+        now = self.refresh_s
+        other = [each for each in REFRESHES_S if (each > now if step > 0 else each < now)]
+        if other:
+            self.refresh_s = other[0] if step > 0 else other[-1]
+            self._settings(refresh_s=self.refresh_s)
+            if self._asked_s is None:
+                self._ask_in(self.refresh_s)
+        self.notify(f"a reading every {self.refresh_s:g} s", timeout=2)
+
+    def action_jump(self) -> None:
+        """Letters over all that can be clicked."""
+        if isinstance(self.screen, PageScreen):
+            self.screen.jump()
+
+    def action_export(self) -> None:
+        """The page as a file in the directory where the program was started, or to the browser."""
+        name = time.strftime("neuron-top-%Y%m%d-%H%M%S.svg")
+        if self.is_web:
+            self.deliver_screenshot(name)
+            return
+        try:
+            with open(name, "x", encoding="utf-8") as file:
+                file.write(self.export_screenshot(title=self.TITLE))
+        except OSError as error:
+            self.notify(f"{name}: {error.strerror}", title="Not written", severity="error", markup=False)
+        else:
+            self.notify(f"written to {name}", markup=False)
+
+    def action_keep(self) -> None:
+        """Keeps what was chosen for the next time."""
+        ours = self.theme if self.theme in THEME_NAMES else self.kept.settings.theme
+        self._settings(theme=ours, page=self.page.ABOUT.name)
+        save = self.kept.save
+        self.notify("not kept: there is no place for it" if save is None else save(self.kept.settings), markup=False)
+
+    def _settings(self, **changes: object) -> None:
+        settings = self.kept.settings._replace(**changes)  # type: ignore[arg-type]
+        self.kept = self.kept._replace(settings=settings)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the command palette offers: all that has a key, and the themes."""

@@ -13,6 +13,7 @@ from neurontools.views.top.app import TopApp
 from neurontools.views.top.control import Control
 from neurontools.views.top.reader import Reader, Watch
 from neurontools.views.top.session import NO_CONTROL
+from neurontools.views.top.settings import Keeper, Settings
 from tests.views.top.hosts import VERSION, WAIT_S, Host
 
 NEVER_S = 3600.0
@@ -25,9 +26,10 @@ async def running(
     refresh_s: float = NEVER_S,
     control: Control = NO_CONTROL,
     watch: Callable[[], Watch] | None = None,
+    trouble: str = "",
 ) -> AsyncIterator[tuple[TopApp, Pilot[None]]]:
     reader = Reader(host, watch)
-    app = TopApp(reader, reader.read(), VERSION, refresh_s, control)
+    app = TopApp(reader, reader.read(), VERSION, Keeper(Settings(refresh_s=refresh_s), trouble), control)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield app, pilot

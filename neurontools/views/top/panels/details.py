@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurontools.units import format_bytes
+from neurontools.views.top.quantities import Sizes, binary
 from neurontools.views.top.spans import NOT_KNOWN, Block, Line, Span, bar, cut, left, right
 from neurontools.views.top.tree import Node, Rows
 
@@ -16,22 +16,22 @@ _OF_CAPACITY = "  of its capacity"
 _HEAD = Node((), "", None, None)
 
 
-def render(rows: Rows, width: int) -> Block:
+def render(rows: Rows, width: int, sizes: Sizes = binary) -> Block:
     """The rows in `width` columns; in a narrow panel the model id goes first, then the host's memory."""
-    sizes = [_SIZE, _SIZE]
+    columns = [_SIZE, _SIZE]
     model_id = _MODEL_ID
     if width < _LEAST_LABEL + _MODEL_ID + 2 * _SIZE:
         model_id = 0
     if width < _LEAST_LABEL + 2 * _SIZE - 8:
-        sizes = [_SIZE]
-    label = max(1, min(_MOST_LABEL, width - model_id - sum(sizes)))
-    room = min(_MOST_BAR, width - label - model_id - sum(sizes) - 10)
+        columns = [_SIZE]
+    label = max(1, min(_MOST_LABEL, width - model_id - sum(columns)))
+    room = min(_MOST_BAR, width - label - model_id - sum(columns) - 10)
     room = room if room >= _LEAST_BAR else 0
 
     def draw(node: Node) -> Line:
         if node is _HEAD:
-            return Line(cut((*_names(label, model_id, sizes), Span(_OF_CAPACITY if room else "", "dim")), width))
-        spans = _columns(node, label, model_id, len(sizes))
+            return Line(cut((*_names(label, model_id, columns), Span(_OF_CAPACITY if room else "", "dim")), width))
+        spans = _columns(node, label, model_id, len(columns), sizes)
         if room and node.share is not None:
             percent = Span(right(f"{100 * node.share:.1f}%", 7), "dim")
             spans += [Span("  "), *bar(((node.share, "memory"),), room), percent]
@@ -43,13 +43,13 @@ def render(rows: Rows, width: int) -> Block:
     return Block((Span("Memory Usage Details", "heading"),), note, (_HEAD, *rows.nodes), draw, focus, fixed=1)
 
 
-def _names(label: int, model_id: int, sizes: list[int]) -> list[Span]:
-    titles = ("Device Memory", "Host Memory")[: len(sizes)]
+def _names(label: int, model_id: int, columns: list[int]) -> list[Span]:
+    titles = ("Device Memory", "Host Memory")[: len(columns)]
     text = " " * label + left("Model ID", model_id) + "".join(right(title, _SIZE) for title in titles)
     return [Span(text, "dim")]
 
 
-def _columns(node: Node, label: int, model_id: int, sizes: int) -> list[Span]:
+def _columns(node: Node, label: int, model_id: int, columns: int, sizes: Sizes) -> list[Span]:
     depth = len(node.path) - 1 - (len(node.path) > 3 and isinstance(node.path[2], int))
     role = "text" if node.running else "dim"
     mark = Span(" " * (_INDENT * depth) + _OPENED[node.opened], "dim")
@@ -60,7 +60,7 @@ def _columns(node: Node, label: int, model_id: int, sizes: int) -> list[Span]:
         Span(left(node.model_id, model_id), role),
     ]
     inner = node.opened is not None and not node.model_id
-    for size in (node.device_bytes, node.host_bytes)[:sizes]:
-        text = (NOT_KNOWN if inner else "") if size is None else format_bytes(size)
+    for size in (node.device_bytes, node.host_bytes)[:columns]:
+        text = (NOT_KNOWN if inner else "") if size is None else sizes(size)
         spans.append(Span(right(text, _SIZE), role if size else "dim"))
     return spans

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby, takewhile
 from operator import itemgetter
 from typing import ClassVar
@@ -36,6 +37,8 @@ class Panel(Widget):
         self.stale = False
         self.first = 0
         self.shown: list[Line] = []
+        self.labels: dict[int, list[tuple[int, str]]] = {}
+        """What is painted over the lines: by line the columns and the letters."""
         self._strips: dict[int, Strip] = {}
         self._styles: dict[tuple[str, str], Style] = {}
 
@@ -78,7 +81,27 @@ class Panel(Widget):
             ]
             strip = Strip(segments).adjust_cell_length(self.size.width, self._style("text", line.ground))
             self._strips[y] = strip
+        for x, label in self.labels.get(y, ()):
+            over = Strip([Segment(label, self._style("jump", ""))])
+            strip = Strip.join([strip.crop(0, x), over, strip.crop(x + len(label), self.size.width)])
         return strip
+
+    def label(self, labels: dict[int, list[tuple[int, str]]]) -> None:
+        """Paints letters over the lines, or takes them away."""
+        if labels != self.labels:
+            self.labels = labels
+            self.refresh()
+
+    def links(self) -> Iterator[tuple[str, int, int]]:
+        """The links in sight, each once: the action, and where it begins."""
+        seen: set[str] = set()
+        for y, line in enumerate(self.shown if self.display else ()):
+            x = 0
+            for text, _, link in line.spans:
+                if link and link not in seen:
+                    seen.add(link)
+                    yield link, x, y
+                x += cell_len(text)
 
     def notify_style_update(self) -> None:
         """Forgets what was painted in the colours of before."""

@@ -113,9 +113,9 @@ class MemoryScreen(PageScreen, TreeKeys):
         if name == places.FOOTER or interval is None or self.shown is None:
             return self.as_tree
         if name == TREE:
-            return self.shown.tree
+            return (self.shown.tree, session.sizes)
         if name == SUMMARY:
-            return self.shown.memory
+            return (self.shown.memory, session.sizes)
         if name == BANKS:
             return (session.banks, self.device, session.sizes, session.rewound)
         if name == DEVICES:
@@ -135,9 +135,9 @@ class MemoryScreen(PageScreen, TreeKeys):
 
         match name:
             case "tree":
-                return details.render(self.shown.tree, width)
+                return details.render(self.shown.tree, width, session.sizes)
             case "summary":
-                return summary.render(self.shown.memory, width, height)
+                return summary.render(self.shown.memory, width, height, session.sizes)
             case "devices":
                 return memory.devices(interval, self.device, session.sizes, width, why)
             case "owners":

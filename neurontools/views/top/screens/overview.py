@@ -81,7 +81,7 @@ class OverviewScreen(PageScreen, TreeKeys):
 
     def part(self, name: str) -> object:
         """What a section is drawn from."""
-        return _PARTS[name](self.shown) if self.shown is not None else None
+        return (_PARTS[name](self.shown), self.session.sizes) if self.shown is not None else None
 
     def block(self, name: str, place: Place) -> Block:
         """A section, drawn."""
@@ -96,9 +96,9 @@ class OverviewScreen(PageScreen, TreeKeys):
             case places.VCPU:
                 return vcpu.render(shown.vcpu, width, height)
             case places.MEMORY:
-                return summary.render(shown.memory, width, height)
+                return summary.render(shown.memory, width, height, self.session.sizes)
             case _:
-                return details.render(shown.tree, width)
+                return details.render(shown.tree, width, self.session.sizes)
 
     def headline(self) -> Title | None:
         """The first line, with the tokens of the tab's process."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import ClassVar, NamedTuple
 
+from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
@@ -21,6 +23,9 @@ from neurontools.views.top.state import Title, title_of
 _AROUND = (places.TITLE, places.PAGES, places.BANNER, places.FOOTER)
 _LIVE = (places.BANNER, places.PAGES, places.FOOTER)
 _RETRYING = ", retrying"
+_LETTERS = "asdfghjklqwertyuiopzxcvbnm"
+_TOO_MANY = "app.seek"
+"""Links of which there is one in each column: no letters for those."""
 
 
 class About(NamedTuple):
@@ -50,6 +55,8 @@ class PageScreen(Screen[None]):
         self._places: dict[str, Place] = {}
         self._drawn: dict[str, tuple[object, Place, bool]] = {}
         self._panels = {name: Panel(name) for name in (*_AROUND, *self.SECTIONS)}
+        self._jumps: dict[str, str] = {}
+        self._typed = ""
 
     @property
     def bank_map_of(self) -> int | None:
@@ -64,6 +71,59 @@ class PageScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """One panel for each section; the plan decides which of them are shown."""
         yield from self._panels.values()
+
+    async def on_event(self, event: events.Event) -> None:
+        """While letters are typed, or one of a jump is waited for, keys are no commands."""
+        if isinstance(event, events.Key) and (self.typing or self._jumps):
+            event.stop()
+            if self.typing:
+                self.on_typed(event)
+            else:
+                await self._land(event)
+            return
+        await super().on_event(event)
+
+    def on_typed(self, event: events.Key) -> None:
+        """A letter, where letters are typed."""
+
+    def jump(self) -> None:
+        """Puts letters over all that can be clicked: to type them is to click."""
+        found = [
+            (panel, link, x, y)
+            for panel in self._panels.values()
+            for link, x, y in panel.links()
+            if not link.startswith(_TOO_MANY)
+        ]
+        names = (
+            list(_LETTERS) if len(found) <= len(_LETTERS) else ["".join(pair) for pair in product(_LETTERS, repeat=2)]
+        )
+        self._jumps, self._typed = {}, ""
+        labels: dict[Panel, dict[int, list[tuple[int, str]]]] = {}
+        for name, (panel, link, x, y) in zip(names, found, strict=False):
+            self._jumps[name] = link
+            labels.setdefault(panel, {}).setdefault(y, []).append((x, name))
+        for panel in self._panels.values():
+            panel.label(labels.get(panel, {}))
+
+    async def _land(self, event: events.Key) -> None:
+        """A letter of a jump; anything else ends it."""
+        self._typed += event.character or " "
+        if any(name.startswith(self._typed) and name != self._typed for name in self._jumps):
+            return
+        link = self._jumps.get(self._typed, "")
+        self.end_jump()
+        if link:
+            await self.app.run_action(link, default_namespace=self)
+
+    def end_jump(self) -> None:
+        """Takes the letters away."""
+        self._jumps = {}
+        for panel in self._panels.values():
+            panel.label({})
+
+    def on_screen_suspend(self) -> None:
+        """Another page is in front."""
+        self.end_jump()
 
     def on_resize(self) -> None:
         """The terminal has another size."""

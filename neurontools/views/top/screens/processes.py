@@ -133,14 +133,6 @@ class ProcessesScreen(PageScreen):
         line = (Span("filter: ", "key"), Span(self.order.words, "strong"), Span("▏"), Span("  enter keeps it", "dim"))
         return Block(rows=(Line(cut((*line, Span(", esc drops it", "dim")), width)),))
 
-    async def on_event(self, event: events.Event) -> None:
-        """While words are typed, keys are letters."""
-        if self.typing and isinstance(event, events.Key):
-            event.stop()
-            self._type(event)
-            return
-        await super().on_event(event)
-
     def action_move(self, rows: int) -> None:
         """Another process; of one in full, the models scroll."""
         if self.opened:
@@ -230,7 +222,8 @@ class ProcessesScreen(PageScreen):
         rows = self.table.rows if self.table is not None else ()
         return list(dict.fromkeys(row.key for row in rows if row.key is not None))
 
-    def _type(self, event: events.Key) -> None:
+    def on_typed(self, event: events.Key) -> None:
+        """A letter of the filter, or its end."""
         words = self.order.words
         if event.key in ("enter", "escape", "tab"):
             self.typing = False

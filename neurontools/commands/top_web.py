@@ -1,0 +1,54 @@
+"""neuron-top in a browser: the same program behind a page that only this machine reaches, and without signals."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+
+from neurontools.commands.errors import UsageError
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 8780
+_LEAST_PORT, _MOST_PORT = 1024, 65_535
+_OURS = ("web", "port", "readonly")
+_DRIVER = "TEXTUAL_DRIVER"
+
+
+def is_web() -> bool:
+    """Whether this very process draws into a browser: then it has no terminal, and needs none."""
+    return "web_driver" in os.environ.get(_DRIVER, "")
+
+
+def port_of(text: str) -> int:
+    """The number of a port. Raises UsageError."""
+    if not (text.isascii() and text.isdigit() and _LEAST_PORT <= int(text) <= _MOST_PORT):
+        raise UsageError(f"--port takes {_LEAST_PORT} to {_MOST_PORT}, not {text!r}")
+    return int(text)
+
+
+def serve(given: Mapping[str, str], switches: Sequence[str]) -> None:
+    """Serves until it is interrupted; `switches` are the options without a value. Raises UsageError."""
+    port = port_of(given.get("port", str(DEFAULT_PORT)))
+    try:
+        from textual_serve.server import Server
+    except ImportError:
+        raise UsageError("--web needs: pip install 'neurontools[web]'") from None
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise UsageError(f"cannot serve on {HOST}:{port}: {error.strerror}") from None
+    Server(_command(given, switches), host=HOST, port=port, title="neuron-top").serve()
+
+
+def _command(given: Mapping[str, str], switches: Sequence[str]) -> str:
+    """How the program is started for each browser: with the same options, and never to send signals."""
+    words = [
+        f"--{name}" if name in switches else f"--{name}={value}" for name, value in given.items() if name not in _OURS
+    ]
+    entry = "import sys; from neurontools.commands.top import main; sys.exit(main(sys.argv[1:]))"
+    return shlex.join([sys.executable, "-c", entry, "--readonly", *words])
