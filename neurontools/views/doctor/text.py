@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
@@ -11,6 +12,8 @@ from neurontools.units import NS_PER_S, format_bytes, format_duration_ns, format
 
 _WIDTH = 100
 _INDENT = 10
+_MOST_REASONS = 3
+"""Of the last line, which is read first."""
 
 
 def render(diagnosis: Diagnosis, inventory: Inventory | None, period: str = "") -> str:
@@ -46,8 +49,15 @@ def summary(diagnosis: Diagnosis) -> str:
     rules = "rule" if checked == 1 else "rules"
     if not unable:
         return f"{checked} {rules} checked, 0 cannot run here"
-    why = "; ".join(f"{len(names)}: {reason}" for reason, names in _by_reason(unable).items())
-    return f"{checked} {rules} checked, {len(unable)} cannot run here ({why})"
+    return f"{checked} {rules} checked, {len(unable)} cannot run here ({_in_short(unable)})"
+
+
+def _in_short(unable: Iterable[CannotTell]) -> str:
+    """The commonest reasons, each up to what explains it; a rule's whole reason stands above."""
+    reasons = Counter(each.reason.partition(":")[0] for each in unable)
+    common = [f"{count}: {reason}" for reason, count in reasons.most_common(_MOST_REASONS)]
+    others = reasons.total() - sum(count for _, count in reasons.most_common(_MOST_REASONS))
+    return "; ".join([*common, *([f"{others}: other reasons"] if others else [])])
 
 
 def change(finding: Finding, began: bool, now_ns: int) -> str:
