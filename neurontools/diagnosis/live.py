@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -75,7 +75,7 @@ class Doctor:
         now_ns = window.now.time_ns
         found, cannot_tell = self._look(window)
         self._hold(found, now_ns)
-        shown = sorted((held.finding for held in self._held.values()), key=_order)
+        shown = sorted(self._visible(), key=_order)
         unable = {each.rule for each in cannot_tell}
         told = {finding.rule for finding in shown}
         checked = tuple(rule.id for rule in self._rules if rule.id not in unable or rule.id in told)
@@ -85,7 +85,7 @@ class Doctor:
         """What to say where there is no reading at all: nothing could be checked, and what was found before stands."""
         finding = _finding(BLIND, Found(NODE, f"nothing can be read: {reason}", {}, advice=hint or None), time_ns)
         cannot_tell = tuple(CannotTell(rule=rule.id, reason=reason) for rule in self._rules if rule is not BLIND)
-        shown = sorted((finding, *(held.finding for held in self._held.values())), key=_order)
+        shown = sorted((finding, *self._visible()), key=_order)
         return Diagnosis(time_ns=time_ns, checked=(BLIND.id,), findings=tuple(shown), cannot_tell=cannot_tell)
 
     def _look(self, window: Window) -> tuple[list[tuple[Rule, Finding]], list[CannotTell]]:
@@ -102,6 +102,30 @@ class Doctor:
                 cannot_tell.append(CannotTell(rule=rule.id, reason=unknown.reason, supply=unknown.supply))
         return found, cannot_tell
 
+    def _visible(self) -> list[Finding]:
+        """The findings that are held and that no other one explains. A more special place is never hidden by one that
+        is less so."""
+        hidden_by = {rule.id: rule.hidden_by for rule in self._rules}
+        found = sorted(
+            (held.finding for held in self._held.values()),
+            key=lambda finding: (
+                _SPECIAL.index(finding.scope.kind),
+                _depth(finding.rule, finding.scope.kind, hidden_by),
+            ),
+        )
+        kept: list[Finding] = []
+        signs: set[tuple[str, tuple[str, int | None]]] = set()
+        for finding in found:
+            places = _places(finding.scope)
+            hiders = hidden_by.get(finding.rule, ())
+            if any((name, place) in signs for name in hiders for place in places):
+                continue
+            kept.append(finding)
+            signs |= {
+                (name, place) for name in (finding.rule, f"{finding.rule}@{finding.scope.kind}") for place in places
+            }
+        return kept
+
     def _hold(self, found: Iterable[tuple[Rule, Finding]], now_ns: int) -> None:
         """Renews what is found again, lets go of what is not when its time is over."""
         for rule, finding in found:
@@ -112,13 +136,6 @@ class Doctor:
                 finding = replace(finding, since_ns=since_ns, evidence={**held.finding.evidence, **finding.evidence})
             self._held[key] = _Held(finding, now_ns + rule.hold_ns)
         self._held = {key: held for key, held in self._held.items() if now_ns <= held.until_ns}
-        shown = [held.finding for held in self._held.values()]
-        places = {(finding.rule, place) for finding in shown for place in _places(finding.scope)}
-        hidden_by = {rule.id: rule.hidden_by for rule in self._rules if rule.hidden_by}
-        for finding in shown:
-            by = hidden_by.get(finding.rule, ())
-            if any((other, place) in places for other in by for place in _places(finding.scope)):
-                del self._held[_key(finding)]
         for finding in sorted((held.finding for held in self._held.values()), key=_order)[MOST_FINDINGS:]:
             del self._held[_key(finding)]
 
@@ -127,6 +144,17 @@ def _key(finding: Finding) -> Key:
     """What makes two findings one: a core that fails process after process is the same core."""
     scope = finding.scope
     return finding.rule, scope if scope.kind != "core" else replace(scope, pid=None)
+
+
+_SPECIAL = ("core", "link", "device", "process", "node")
+"""Kinds of places, the most special first."""
+
+
+def _depth(rule: str, kind: str, hidden_by: Mapping[str, Sequence[str]], above: tuple[str, ...] = ()) -> int:
+    """How long the chain is of rules about such places that hide one another, up to this one."""
+    own = [name.partition("@") for name in hidden_by.get(rule, ())]
+    names = [name for name, _, place in own if place in ("", kind) and name not in above]
+    return max((1 + _depth(name, kind, hidden_by, (*above, rule)) for name in names), default=0)
 
 
 def _outcomes(rule: Rule, window: Window) -> Iterable[Outcome]:

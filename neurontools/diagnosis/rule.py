@@ -48,7 +48,8 @@ class Rule(NamedTuple):
     `watched_ns` is how long a host must have been watched before the rule can tell anything, `threshold` the number
     that `find` compares with and `meaning` what it is. A finding is kept for `hold_ns` after it was last found, which
     `clears` says in words. `cannot` are the words for why the rule cannot be checked, `supply` what would help.
-    With `hidden_by` findings are left out that a finding of another rule about the same place explains.
+    With `hidden_by` findings are left out that a finding of another rule about the same place explains; "RULE@KIND"
+    stands for those of that rule about such places only.
     """
 
     id: str

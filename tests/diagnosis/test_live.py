@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from neurontools.diagnosis.live import MOST_FINDINGS, Reading, is_blind, worst
 from neurontools.diagnosis.rule import Found, Rule, device_scope
 from neurontools.diagnosis.window import Window
 from neurontools.hardware.instances import INSTANCES
-from neurontools.schema.finding import Diagnosis
+from neurontools.schema.finding import Diagnosis, Scope
 from neurontools.schema.snapshot import Snapshot
 from neurontools.units import NS_PER_S
 from tests.exporters.nodes import inventory_for, reading
@@ -64,6 +65,34 @@ def test_another_boot_forgets_everything() -> None:
 
 def test_findings_are_bounded() -> None:
     assert len(see(Doctor([odd(count=3 * MOST_FINDINGS)]), 1).findings) == MOST_FINDINGS
+
+
+def always(name: str, kind: str, *hidden_by: str, pid: int | None = None) -> Rule:
+    """A rule that finds something on core 1 of device 0, on the device, a process or the node."""
+    core = {"core": 1, "device": 0, "pid": pid}
+    numbers: dict[str, dict[str, Any]] = {"core": core, "device": {"device": 0}, "process": {"pid": 7}, "node": {}}
+    scope = Scope(kind=kind, **numbers[kind])
+    found = [Found(scope, name, {})]
+    return Rule(name, name, (), lambda window, rule: found, kind, "warn", "t", "Wait.", "soon", hidden_by=hidden_by)
+
+
+@pytest.mark.parametrize(
+    ("rules", "shown"),
+    [
+        ([always("a", "device", "b"), always("b", "core")], ["b"]),
+        ([always("a", "core", "b"), always("b", "device", "a")], ["a"]),
+        ([always("a", "device", "b"), always("b", "node")], ["a", "b"]),
+        ([always("c", "node", "b"), always("b", "node", "a"), always("a", "node")], ["a", "c"]),
+        ([always("c", "node", "b"), always("b", "node", "a")], ["b"]),
+        ([always("a", "process", "b@core"), always("b", "process", "a")], ["a"]),
+        ([always("a", "process", "b@core"), always("b", "core", "a", pid=7)], ["b"]),
+        ([always("a", "node", "b"), always("b", "node", "a")], ["a"]),
+    ],
+)
+def test_what_explains_another_finding_hides_it(rules: list[Rule], shown: list[str]) -> None:
+    told = see(Doctor(rules), 1)
+    assert sorted(finding.rule for finding in told.findings) == shown
+    assert set(told.checked) == {rule.id for rule in rules}
 
 
 def test_the_pure_function_is_a_doctor_that_has_seen_them_all() -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from device_model.scenario import load
 from device_model.simulation import Simulation
 from tests.device_model.hosts import forward, host, server
-from tests.proof.sources import AWS, NEW, OLD, SOCKET
+from tests.proof.sources import AWS, BOTH, NEW, OLD, SOCKET, SOURCES
 
 CANNOT = "cannot tell: "
 NOT_THERE = "nothing"
@@ -52,9 +52,9 @@ class Case(NamedTuple):
 
 
 def everywhere(found: str, **other: str) -> dict[str, str]:
-    """The same finding on all sources but those that are named: new, old or aws."""
-    names = {"new": NEW, "old": OLD, "aws": AWS, "socket": SOCKET}
-    return dict.fromkeys((SOCKET, NEW, OLD, AWS), found) | {names[name]: text for name, text in other.items()}
+    """The same finding on all sources but those that are named: new, old, aws or both."""
+    names = {"new": NEW, "old": OLD, "aws": AWS, "both": BOTH}
+    return dict.fromkeys(SOURCES, found) | {names[name]: text for name, text in other.items()}
 
 
 _HANG_SEEN = ("collectives-hang", "device-health", "no-progress")
@@ -91,7 +91,12 @@ CASES = (
     Case(
         "hang",
         {"core": 3},
-        everywhere(f"no-progress@{_CORE}", old=f"{CANNOT}no-progress", aws=f"no-progress@{_PROCESS}"),
+        everywhere(
+            f"no-progress@{_CORE}",
+            old=f"{CANNOT}no-progress",
+            aws=f"no-progress@{_PROCESS}",
+            both=f"no-progress@{_PROCESS}",
+        ),
         more=_HANG_SEEN,
     ),
     Case(
@@ -103,33 +108,38 @@ CASES = (
     Case(
         "straggler",
         {"core": 3},
-        {SOCKET: f"straggler@{_CORE}"} | dict.fromkeys((NEW, OLD, AWS), f"{CANNOT}straggler"),
+        {SOCKET: f"straggler@{_CORE}"} | dict.fromkeys((NEW, OLD, AWS, BOTH), f"{CANNOT}straggler"),
         {"factor": 3.0},
     ),
     Case(
         "throttle",
         {"device": 1},
-        {SOCKET: "throttling@device 1"} | dict.fromkeys((NEW, OLD, AWS), f"{CANNOT}throttling"),
+        {SOCKET: "throttling@device 1"} | dict.fromkeys((NEW, OLD, AWS, BOTH), f"{CANNOT}throttling"),
         {"factor": 3.0},
         workload=LLM | {"tp": 8},
     ),
     Case(
         "link-degraded",
         {"link": [0, 1]},
-        {SOCKET: f"link-unbalanced@{_PROCESS}"} | dict.fromkeys((NEW, OLD, AWS), f"{CANNOT}link-unbalanced"),
+        {SOCKET: f"link-unbalanced@{_PROCESS}"} | dict.fromkeys((NEW, OLD, AWS, BOTH), f"{CANNOT}link-unbalanced"),
         {"factor": 30.0},
         before_s=150,
     ),
     Case(
         "link-down",
         {"link": [0, 1]},
-        {SOCKET: "link-down@link 0-1"} | dict.fromkeys((NEW, OLD, AWS), f"{CANNOT}link-down"),
+        {SOCKET: "link-down@link 0-1"} | dict.fromkeys((NEW, OLD, AWS, BOTH), f"{CANNOT}link-down"),
         more=_HANG_SEEN,
     ),
     Case(
         "link-down",
         {"link": [0, 1]},
-        everywhere("link-down@link 0-1", old=f"{CANNOT}link-down", aws=f"{CANNOT}link-down"),
+        everywhere(
+            "link-down@link 0-1",
+            old=f"{CANNOT}link-down",
+            aws=f"{CANNOT}link-down",
+            both=f"{CANNOT}link-down",
+        ),
         more=_HANG_SEEN,
         instance=BIG,
         workload=LLM | {"tp": 8},
@@ -190,10 +200,14 @@ CASES = (
     Case(
         "driver-old",
         {},
-        everywhere("counters-not-live@node", aws=NOT_THERE),
+        everywhere("counters-not-live@node", aws=NOT_THERE, both=NOT_THERE),
         {"version": "2.20.28"},
     ),
-    Case("sysfs-unreadable", {}, everywhere("monitor-blind@node", new=NOT_THERE, old=NOT_THERE)),
+    Case(
+        "sysfs-unreadable",
+        {},
+        everywhere("monitor-blind@node", new=NOT_THERE, old=NOT_THERE, both="counters-not-live@node"),
+    ),
     Case(
         "core-conflict",
         None,
@@ -201,6 +215,7 @@ CASES = (
             "core-conflict@NeuronCore 1 (device 0)",
             old=f"{CANNOT}core-conflict",
             aws=f"{CANNOT}core-conflict",
+            both=f"{CANNOT}core-conflict",
         ),
         before_s=0,
         after_s=240,
@@ -214,6 +229,61 @@ CASES = (
         before_s=0,
         after_s=600,
         step_s=5,
+    ),
+    Case(
+        "ecc-storm",
+        None,
+        everywhere("ecc-uncorrected@device 2"),
+        more=("ecc-corrected-rate",),
+        before_s=0,
+        after_s=1240,
+        step_s=5,
+    ),
+    Case(
+        "hang-on-collectives",
+        None,
+        everywhere(
+            "no-progress@NeuronCore 2 (device 1)",
+            old=f"{CANNOT}no-progress",
+            aws="no-progress@process chat",
+            both="no-progress@process chat",
+        ),
+        more=_HANG_SEEN,
+        before_s=0,
+        after_s=300,
+    ),
+    Case(
+        "straggler",
+        None,
+        {SOCKET: "straggler@NeuronCore 7 (device 3)"} | dict.fromkeys((NEW, OLD, AWS, BOTH), f"{CANNOT}straggler"),
+        before_s=0,
+        after_s=400,
+        step_s=2,
+    ),
+    Case(
+        "link-down",
+        None,
+        {SOCKET: "link-down@link 1-2"} | dict.fromkeys((NEW, OLD, AWS, BOTH), f"{CANNOT}link-down"),
+        more=(*_HANG_SEEN, "link-unbalanced"),
+        before_s=0,
+        after_s=420,
+        step_s=2,
+    ),
+    Case(
+        "memory-leak",
+        None,
+        everywhere("memory-leak@process chat"),
+        more=("memory-near-full", "out-of-memory"),
+        before_s=0,
+        after_s=1000,
+        step_s=2,
+    ),
+    Case(
+        "opt-66b-out-of-memory",
+        None,
+        everywhere("out-of-memory@process opt-66b", aws=f"{CANNOT}out-of-memory"),
+        before_s=0,
+        after_s=60,
     ),
     Case(
         "allocated-idle",

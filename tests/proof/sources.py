@@ -16,18 +16,21 @@ from neurontools.schema.events import Events
 from neurontools.schema.interval import NoInterval, between
 from neurontools.schema.inventory import Inventory, from_document
 from neurontools.schema.snapshot import Snapshot
-from neurontools.schema.source import SourceError
+from neurontools.schema.source import Source, SourceError
 from neurontools.sources.aws.stream import Stream
 from neurontools.sources.host_facts import FactsReader
+from neurontools.sources.merged import MergedSource
 from neurontools.sources.sysfs.source import SysfsSource
 from tests.device_model.publish.tree.trees import published
 from tests.sources.aws.feeds import line_of
 
-SOCKET, NEW, OLD, AWS = "socket", "sysfs 2.30.2", "sysfs 2.24", "AWS's lines"
-SOURCES = (SOCKET, NEW, OLD, AWS)
+SOCKET, NEW, OLD, AWS, BOTH = "socket", "sysfs 2.30.2", "sysfs 2.24", "AWS's lines", "sysfs 2.24 + AWS's lines"
+SOURCES = (SOCKET, NEW, OLD, AWS, BOTH)
 
-PERIOD_S = {SOCKET: 1.0, NEW: 2.0, OLD: 2.0, AWS: 5.0}
-"""How often each is read; the last is neuron-monitor's own period."""
+PERIOD_S = {SOCKET: 1.0, NEW: 2.0, OLD: 2.0, AWS: 5.0, BOTH: 5.0}
+"""How often each is read; 5 s is neuron-monitor's own period."""
+
+_DRIVERS = {NEW: "2.30.2", OLD: "2.24", BOTH: "2.24"}
 
 
 class OverSocket:
@@ -98,9 +101,13 @@ def visiting(model: Simulation, source: str) -> Iterator[Callable[[], Visit]]:
     def clock() -> float:
         return model.now_ns / NS
 
-    if source in (NEW, OLD):
-        with published(model, source.removeprefix("sysfs ")) as (root, publisher):
-            files = SysfsSource(str(root))
+    if source in _DRIVERS:
+        with published(model, _DRIVERS[source]) as (root, publisher):
+            files: Source = SysfsSource(str(root))
+            if source == BOTH:
+                lines = AsLines(model)
+                files = MergedSource(files, lambda: lines)
+                model.advance(model.now_ns + NS)
             visit = Visit(files, FactsReader(str(root), imds=False), clock)
 
             def renewed() -> Visit:

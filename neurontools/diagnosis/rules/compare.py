@@ -170,8 +170,13 @@ def _link_unbalanced(window: Window, rule: Rule) -> Iterator[Outcome]:
         loaded_ns = max((window.cores[core].loaded_ns for core in process.cores if core in window.cores), default=0)
         if len(process.cores) < 2 or uneven.intersection(process.cores) or loaded_ns > baseline.time_ns:
             continue
+        stalled_ns = window.now.time_ns - max(
+            (window.cores[c].executed_ns for c in process.cores if c in window.cores), default=0
+        )
         now, usual = _pace(recent, window.now, process.cores), _pace(baseline, before, process.cores)
         if now is None or usual is None or not usual.collectives_ns:
+            continue
+        if stalled_ns > 2 * (now.own_ns + now.collectives_ns):
             continue
         times, own = now.collectives_ns / usual.collectives_ns, now.own_ns / max(1.0, usual.own_ns)
         if times >= rule.threshold and max(own, now.sent_bytes / usual.sent_bytes) < _even(times):

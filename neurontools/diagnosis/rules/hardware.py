@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from neurontools.diagnosis.parts import lacking
 from neurontools.diagnosis.rule import (
@@ -22,7 +22,7 @@ from neurontools.diagnosis.rule import (
     link_scope,
 )
 from neurontools.diagnosis.sample import CoreSample, DeviceSample
-from neurontools.diagnosis.window import HARDWARE_ERROR, KEPT_NS, Window, counted
+from neurontools.diagnosis.window import HARDWARE_ERROR, Window, counted
 from neurontools.hardware.nrt import STATUSES
 from neurontools.schema.events import KERNEL_LOG, Event
 from neurontools.units import NS_PER_S, format_duration_ns
@@ -96,14 +96,11 @@ def _repairable(window: Window, rule: Rule) -> Iterator[Outcome]:
 
 
 def _corrected_rate(window: Window, rule: Rule) -> Iterator[Outcome]:
-    oldest = window.since(KEPT_NS)
-    if oldest is None:
+    if window.before is None:
         yield Unknown("a rate needs two readings", "--window 30s")
         return
-    seconds = (window.now.time_ns - oldest.time_ns) // NS_PER_S
     for device in window.now.devices.values():
-        earlier = oldest.devices.get(device.device)
-        before = (earlier.ecc or {}) if earlier is not None else {}
+        seconds, before = _earliest(window, device.device)
         errors = {
             name: count
             for name in _CORRECTED
@@ -113,6 +110,15 @@ def _corrected_rate(window: Window, rule: Rule) -> Iterator[Outcome]:
         if errors:
             words = f"{sum(errors.values())} corrected memory errors in {format_duration_ns(seconds * NS_PER_S)}"
             yield Found(device_scope(device.device), words, {**errors, "seconds": seconds})
+
+
+def _earliest(window: Window, device: int) -> tuple[int, Mapping[str, int]]:
+    """The first counts of corrected errors in the last hour, and how many seconds ago that was."""
+    for sample in window.samples:
+        found = sample.devices.get(device)
+        if found is not None and found.ecc and any(name in found.ecc for name in _CORRECTED):
+            return (window.now.time_ns - sample.time_ns) // NS_PER_S, found.ecc
+    return 0, {}
 
 
 def _failing(window: Window, rule: Rule) -> Iterator[Outcome]:

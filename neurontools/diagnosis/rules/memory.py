@@ -11,6 +11,7 @@ from typing import NamedTuple
 from neurontools.diagnosis.rule import (
     DEGRADED,
     MINUTE_NS,
+    NODE,
     WARN,
     Evidence,
     Found,
@@ -98,7 +99,8 @@ def _out_of_memory(window: Window, rule: Rule) -> Iterator[Outcome]:
     places: dict[Scope, tuple[int, Event | None]] = {}
     for core, said in failed.items():
         pid = former_holder(window, core) if said is None or said.pid is None else said.pid
-        scope = process_scope(pid) if pid is not None else device_scope(window.now.cores[core].device)
+        device = window.now.cores[core].device if core in window.now.cores else None
+        scope = process_scope(pid) if pid is not None else NODE if device is None else device_scope(device)
         if scope not in places or said is not None:
             places[scope] = (core, said)
     for scope, (core, said) in places.items():

@@ -295,6 +295,7 @@ RULES = (
         cannot=_ALIKE,
         hold_ns=10 * MINUTE_NS,
         codes=(5,),
+        hidden_by=("collectives-hang",),
     ),
     Rule(
         id="collectives-hang",
@@ -312,7 +313,7 @@ RULES = (
         cannot="cannot name the rank: check peers, other nodes, compilation",
         hold_ns=10 * MINUTE_NS,
         codes=(1200,),
-        hidden_by=("no-progress",),
+        hidden_by=("no-progress@core",),
     ),
     Rule(
         id="allocated-idle",
