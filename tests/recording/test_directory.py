@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -232,4 +233,23 @@ def test_a_segment_that_is_no_recording_goes_with_its_age(tmp_path: Path) -> Non
     assert (tmp_path / "20250101T000000Z.nrec").exists()
     fill(directory, 2 * DAY_NS, 2 * DAY_NS, NS)
     assert not (tmp_path / "20250101T000000Z.nrec").exists()
+    directory.close()
+
+
+@pytest.mark.nightly
+def test_eight_days_at_a_reading_a_second(tmp_path: Path) -> None:
+    """A day is there in full, before it every tenth reading, and nothing older than a week and an hour."""
+    directory = Directory(str(tmp_path), WEEK)
+    for hour in range(8 * 24):
+        fill(directory, hour * HOUR_NS, (hour + 1) * HOUR_NS - NS, NS)
+        directory.tidy(always)
+        if hour % 24 == 23:
+            now_ns = (hour + 1) * HOUR_NS - NS
+            found = recorded(tmp_path)
+            full = [at_ns for at_ns in found if at_ns >= now_ns - FULL_RATE_NS]
+            older = found[: len(found) - len(full)]
+            assert full == list(range(full[0], now_ns + 1, NS))
+            assert {b - a for a, b in pairwise(older)} <= {NS, THINNED_STEP_NS, THINNED_STEP_NS - NS}
+            assert len(older) <= 1.01 * (7 * DAY_NS + HOUR_NS - FULL_RATE_NS) // THINNED_STEP_NS + 3600
+            assert found[0] >= now_ns - 7 * DAY_NS - HOUR_NS
     directory.close()
