@@ -79,6 +79,7 @@ class BlockReading:
         unpacker = ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
         self._stream = unpacker.stream_reader(cast(IO[bytes], self._packed))
         self._about: About | None = None
+        self._keyframe: bytes | None = None
         self._decoder: Decoder | None = None
         self.events = Events()
         self.allocations: tuple[Allocations, ...] = ()
@@ -131,17 +132,22 @@ class BlockReading:
 
     def text(self) -> bytes:
         """The text of the reading that was passed last. Raises UnreadableError."""
-        assert self._decoder is not None
+        assert self._keyframe is not None
         try:
-            return self._decoder.text()
+            return self._keyframe if self._decoder is None else self._decoder.text()
         except DeltaError as error:
             raise self._unreadable(str(error)) from None
 
     def _take(self, head: Head, document: bytes) -> None:
         try:
             if head.kind == KEYFRAME:
-                self._decoder = Decoder(document)
-            elif self._decoder is not None:
+                if not (document.startswith(b"{") and document.endswith(b"}")):
+                    raise DeltaError("its text is no object of JSON")
+                # It is taken apart only for a delta: that takes longer than to read it.
+                self._keyframe, self._decoder = document, None
+            elif self._keyframe is not None:
+                if self._decoder is None:
+                    self._decoder = Decoder(self._keyframe)
                 self._decoder.apply(document)
             else:
                 raise DeltaError("a delta without a keyframe")

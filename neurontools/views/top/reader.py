@@ -71,7 +71,7 @@ class Reader:
         self._jumps = self._playback.jumps if self._playback is not None else 0
         self._seen = 0
         self._began = False
-        self._first: tuple[Snapshot, Interval | None] | None = None
+        self._first: tuple[Snapshot, Interval | None, Inventory] | None = None
         self.history = History(frames=self._playback is None)
         self.playback: Playback = self._playback or Rewind(self.history)
         """Where in time is looked at; that of a replay moves the source."""
@@ -125,22 +125,22 @@ class Reader:
         if whole is not None:
             self._watched.see(self._inventory, whole, self.history)
         if previous is None:
-            self._keep(current, None)
+            self._keep(current, None, self._inventory)
             return Reading(self._inventory, waiting="one more reading is needed before there is a period to show")
         try:
             interval = between(previous, current)
         except NoInterval as nothing:
             self._previous = previous
             return Reading(self._inventory, waiting=nothing.reason)
-        self._keep(current, interval)
+        self._keep(current, interval, self._inventory)
         return Reading(self._inventory, interval)
 
-    def _keep(self, current: Snapshot, interval: Interval | None) -> None:
+    def _keep(self, current: Snapshot, interval: Interval | None, inventory: Inventory) -> None:
         """The first reading waits for those that are older."""
         if self._began:
-            self.history.add(current, interval)
+            self.history.add(current, interval, inventory)
         else:
-            self._first = current, interval
+            self._first = current, interval, inventory
 
     def _bank_map(self, device: int) -> BankMapRead:
         try:
@@ -173,7 +173,7 @@ class Reader:
                 now = lean(whole)
                 self.history.begin(now.head.boot_id)
                 with suppress(NoInterval):
-                    self.history.add(now, None if previous is None else between(previous, now))
+                    self.history.add(now, None if previous is None else between(previous, now), inventory)
                 if age_s % _WATCHED_STEP_S == 0:
                     self._watched.see(inventory, whole, self.history)
                 previous = now

@@ -13,7 +13,6 @@ from neurontools.schema.finding import Diagnosis, Finding, Scope
 from neurontools.schema.interval import between
 from neurontools.schema.snapshot import Head, Origin, Snapshot
 from neurontools.views.top.chart import Buckets, Window, bridged, draw, heights, nice_top
-from neurontools.views.top.history.frames import Frames
 from neurontools.views.top.history.history import FINDING, History
 from neurontools.views.top.history.rows import NODE_COLUMNS, Row, Rows, column, row_of
 from neurontools.views.top.history.travel import Rewind
@@ -28,6 +27,7 @@ from tests.views.top.hosts import NS, Host
 
 BUSY = Host("opt-30b", "trn2.48xlarge", step_s=1)
 READ = [lean(BUSY.snapshot()) for _ in range(70)]
+INVENTORY = BUSY.inventory()
 
 
 def empty(time_ns: int) -> Snapshot:
@@ -36,39 +36,6 @@ def empty(time_ns: int) -> Snapshot:
 
 def row(time_ns: int, value: float) -> Row:
     return Row(time_ns, array("f", [value] * len(NODE_COLUMNS)), b"")
-
-
-def test_what_was_read_can_be_gone_back_to_exactly() -> None:
-    frames = Frames()
-    for snapshot in READ:
-        frames.add(snapshot)
-    for place in (1, 2, 30, 59, 60, 61, 69):
-        time_ns = READ[place].head.time_ns
-        for at_ns in (time_ns, time_ns + NS - 1):
-            assert frames.pair(at_ns) == (READ[place - 1], READ[place])
-    assert frames.pair(READ[1].head.time_ns - 1) is None
-    whole = between(*READ[-2:])
-    pair = frames.pair(READ[-1].head.time_ns)
-    assert pair is not None
-    assert between(*pair) == whole
-
-
-def test_an_hour_of_128_cores_fits() -> None:
-    frames = Frames()
-    for snapshot in READ:
-        frames.add(snapshot)
-    assert frames.size / len(READ) * 3600 < 16 * 1024 * 1024
-
-
-def test_the_oldest_goes_first_when_there_is_no_more_room() -> None:
-    frames = Frames(most_bytes=20_000)
-    for second in range(2000):
-        frames.add(empty(second * NS))
-    assert frames.size <= 20_000
-    assert frames.first_ns is not None
-    assert frames.first_ns > 0
-    assert frames.pair(1999 * NS) == (empty(1998 * NS), empty(1999 * NS))
-    assert frames.pair(frames.first_ns) is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 300), st.floats(0, 100, width=32)), max_size=80), st.integers(1, 9))
@@ -153,13 +120,13 @@ def test_stepping_back_and_on() -> None:
     history = History()
     history.begin("boot")
     for second in range(1, 11):
-        history.add(empty(second * NS), between(empty((second - 1) * NS), empty(second * NS)))
+        history.add(empty(second * NS), between(empty((second - 1) * NS), empty(second * NS)), INVENTORY)
     rewind = Rewind(history)
     assert (rewind.paused, rewind.position_ns) == (False, 10 * NS)
     rewind.step(-1)
     rewind.step(-2)
     assert (rewind.paused, rewind.position_ns) == (True, 7 * NS)
-    history.add(empty(11 * NS), between(empty(10 * NS), empty(11 * NS)))
+    history.add(empty(11 * NS), between(empty(10 * NS), empty(11 * NS)), INVENTORY)
     assert rewind.position_ns == 7 * NS
     rewind.seek(3 * NS + 5)
     assert rewind.position_ns == 3 * NS
@@ -187,7 +154,7 @@ def test_findings_are_markers_from_when_they_began() -> None:
 def test_another_boot_begins_anew() -> None:
     history = History()
     history.begin("boot")
-    history.add(empty(2 * NS), between(empty(NS), empty(2 * NS)))
+    history.add(empty(2 * NS), between(empty(NS), empty(2 * NS)), INVENTORY)
     history.begin("boot")
     assert history.rows.times
     history.begin("another")

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import NamedTuple
 
+from neurontools.recording import Frame
+from neurontools.recording.ring import Ring
 from neurontools.schema.events import Event
 from neurontools.schema.finding import Diagnosis
 from neurontools.schema.interval import Interval, NoInterval, between
+from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Snapshot
 from neurontools.units import NS_PER_S
 from neurontools.views.top.cells import Trends
-from neurontools.views.top.history.frames import Frames
 from neurontools.views.top.history.rows import NO_DOTS, Row, Rows, row_of
 
 SPAN_NS = 3600 * NS_PER_S
@@ -43,7 +45,7 @@ class History:
 
     def __init__(self, frames: bool = True) -> None:
         self.rows = Rows(_MOST_ROWS)
-        self._frames = Frames() if frames else None
+        self._frames = Ring() if frames else None
         self._lock = Lock()
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self._diagnoses: deque[Diagnosis] = deque(maxlen=_MOST_DIAGNOSES)
@@ -67,11 +69,11 @@ class History:
             if self._frames is not None:
                 self._frames.clear()
 
-    def add(self, snapshot: Snapshot, interval: Interval | None) -> None:
-        """A reading of the boot that was begun, and what it did since the one before where that is known."""
+    def add(self, snapshot: Snapshot, interval: Interval | None, inventory: Inventory) -> None:
+        """A reading of the boot that was begun, what it did since the one before where that is known, and of whom."""
         with self._lock:
             if self._frames is not None:
-                self._frames.add(snapshot)
+                self._frames.add(Frame(snapshot, inventory))
                 self._frames.forget_before(snapshot.head.time_ns - SPAN_NS)
             if interval is not None:
                 self._cores = tuple(core.core for core in interval.cores)
@@ -102,7 +104,7 @@ class History:
         if pair is None:
             return None
         try:
-            return between(*pair)
+            return between(pair[0].snapshot, pair[1].snapshot)
         except NoInterval:
             return None
 
