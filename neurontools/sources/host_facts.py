@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from neurontools.hardware.chips import CHIPS
 from neurontools.hardware.driver import CORE_DIRECTORY_PREFIX, PCI_VENDOR_ID, STATUS_NAMES, version_tuple
@@ -24,6 +25,11 @@ _PACKAGES = (("usr/src", "aws-neuronx-"), ("var/lib/dkms/aws-neuronx", ""), ("va
 _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 _OWNERS = re.compile(r"\.service\b|/kubepods|/docker[-/]|/ecs/|\.slice/.*\.scope.*(cri-|crio-|docker-|libpod-)")
 _COMPILER = re.compile(r"neuronx?-cc\b|walrus_driver|hlo2penguin")
+_LINE_CHARACTERS = 512
+_COMMANDS_S = 60.0
+_SILENCE_S = 300.0
+"""How long nobody asks a metadata service that did not answer."""
+
 _EFA = "sys/class/infiniband"
 _EFA_PREFIX = "efa"
 
@@ -35,17 +41,28 @@ _NO_PROC = Gap(reason="there is no /proc", supply="the host's /proc")
 class FactsReader:
     """Looks at one host again and again. `imds` allows questions to the instance's metadata service."""
 
-    def __init__(self, root: str = "/", imds: bool = True, patience_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        root: str = "/",
+        imds: bool = True,
+        patience_s: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._root = Root(root)
         self._imds = imds and self._root.is_this_machine
         self._patience_s = patience_s
+        self._clock = clock
+        self._unanswered: Gap | None = None
+        self._ask_again_s = 0.0
+        self._others: set[int] = set()
+        self._look_again_s = 0.0
 
     def read(self, time_ns: int, holders: Iterable[int] = ()) -> HostFacts:
         """The host now; `holders` are the pids that hold a device."""
         root, gaps = self._root, dict[str, Gap]()
         layout = look(root, True, Reasons())
-        commands = _commands(root)
-        if commands is None:
+        compilers = self._compilers()
+        if compilers is None:
             gaps["holders"] = gaps["compilers"] = _NO_PROC
         ports = _efa_ports(root)
         if not ports:
@@ -60,8 +77,8 @@ class FactsReader:
             driver_devices=len(layout.devices),
             granted_devices=_granted(root),
             in_container=any(os.path.exists(root.of(mark)) for mark in _CONTAINER_MARKS),
-            holders=None if commands is None else tuple(_holders(root, holders)),
-            compilers=None if commands is None else tuple(pid for pid, text in commands if _COMPILER.search(text)),
+            holders=None if compilers is None else tuple(_holders(root, holders)),
+            compilers=compilers,
             efa=ports or None,
             notices=self._notices(gaps),
             gaps=gaps,
@@ -84,13 +101,36 @@ class FactsReader:
         if not self._imds:
             gaps["notices"] = _NOT_ASKED
             return None
-        try:
-            return tuple(
-                Notice(kind=kind, action=action, time=when) for kind, action, when in notices(self._patience_s)
-            )
-        except MetadataError as error:
-            gaps["notices"] = Gap(reason=str(error), supply="a hop limit of 2 for containers")
+        if self._unanswered is not None and self._clock() < self._ask_again_s:
+            gaps["notices"] = self._unanswered
             return None
+        try:
+            found = notices(self._patience_s)
+        except MetadataError as error:
+            # Where the service cannot be reached each question takes as long as there is patience.
+            self._unanswered = gaps["notices"] = Gap(reason=str(error), supply="a hop limit of 2 for containers")
+            self._ask_again_s = self._clock() + _SILENCE_S
+            return None
+        self._unanswered = None
+        return tuple(Notice(kind=kind, action=action, time=when) for kind, action, when in found)
+
+    def _compilers(self) -> tuple[int, ...] | None:
+        """The pids of compilers. What a process is seldom changes: command lines are read once a minute, new ones at
+        once."""
+        found = pids(self._root)
+        if not found:
+            return None
+        if self._clock() >= self._look_again_s:
+            self._others.clear()
+            self._look_again_s = self._clock() + _COMMANDS_S
+        self._others.intersection_update(found)
+        compilers = tuple(pid for pid in found if pid not in self._others and self._compiles(pid))
+        self._others.update(pid for pid in found if pid not in compilers)
+        return compilers
+
+    def _compiles(self, pid: int) -> bool:
+        text = self._root.text(f"proc/{pid}/cmdline")[:_LINE_CHARACTERS].replace("\0", " ")
+        return _COMPILER.search(text) is not None
 
 
 def _installed(root: Root) -> tuple[str, ...] | None:
@@ -117,14 +157,6 @@ def _pci_devices(root: Root) -> int | None:
 def _granted(root: Root) -> int | None:
     nodes = device_nodes(root)
     return None if nodes is None else len(nodes)
-
-
-def _commands(root: Root) -> list[tuple[int, str]] | None:
-    """The processes with the beginnings of their command lines, which are looked at and not kept."""
-    found = pids(root)
-    if not found:
-        return None
-    return [(pid, root.text(f"proc/{pid}/cmdline")[:512].replace("\0", " ")) for pid in found]
 
 
 def _holders(root: Root, holders: Iterable[int]) -> Iterable[HolderFacts]:

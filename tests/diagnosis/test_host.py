@@ -12,7 +12,8 @@ from neurontools.diagnosis.live import Reading, diagnose
 from neurontools.schema.finding import Diagnosis, Scope
 from neurontools.schema.host_facts import EfaPort, HolderFacts, HostFacts, Notice
 from neurontools.schema.snapshot import Device
-from tests.diagnosis.patients import busy, found, rules, unknown
+from tests.device_model.hosts import forward, host
+from tests.diagnosis.patients import Patient, busy, found, rules, unknown
 
 MODEL = busy().model
 INVENTORY, SNAPSHOT = MODEL.inventory(), MODEL.snapshot()
@@ -82,7 +83,6 @@ def test_devices_that_are_missing_and_those_that_are_not_granted() -> None:
         ({"notices": (Notice(kind="rebalance"),)}, "retirement", "warn"),
         ({"efa": (EfaPort(name="efa0", port=1, state="DOWN"),)}, "efa-errors", "degraded"),
         ({"holders": (HolderFacts(pid=PID, state="Z", parent=1),)}, "core-held", "warn"),
-        ({"holders": (HolderFacts(pid=PID, state="S", parent=1, owned=False),)}, "core-held", "warn"),
     ],
 )
 def test_what_the_facts_show(changes: dict[str, Any], rule: str, severity: str) -> None:
@@ -100,6 +100,18 @@ def test_what_the_facts_show(changes: dict[str, Any], rule: str, severity: str) 
 )
 def test_a_holder_that_belongs_to_somebody_is_not_left_over(holder: HolderFacts) -> None:
     assert told(holders=(holder,)).findings == ()
+
+
+def test_an_orphan_is_left_over_only_if_it_rests() -> None:
+    orphan = HolderFacts(pid=PID, state="S", parent=1, owned=False)
+    working = busy()
+    working.facts = facts(holders=(orphan,))
+    assert working.watch(30).findings == ()
+    resting = {"name": "a", "workload": {"kind": "idle", "cores": 2, "memory": "4GiB"}}
+    patient = Patient(forward(host(resting, instance="inf2.24xlarge"), 20), facts=facts(holders=(orphan,)))
+    assert found(patient.watch(10), "core-held") == []
+    (finding,) = found(patient.watch(20), "core-held")
+    assert finding.scope == Scope(kind="process", pid=PID)
 
 
 def test_errors_of_the_network_card_count_from_one_look_to_the_next() -> None:

@@ -59,6 +59,21 @@ def test_holders_and_compilers(tree: Tree) -> None:
     assert facts.compilers == (4400,)
 
 
+def test_a_compiler_that_starts_later_is_seen_at_once_and_its_end_too(tree: Tree) -> None:
+    now_s = [0.0]
+    reader = FactsReader(str(tree.root), clock=lambda: now_s[0])
+    tree.process(4200, {0: os.O_RDWR})
+    assert reader.read(0).compilers == ()
+    tree.write("proc/4500/cmdline", "neuronx-cc\0compile\0")
+    assert reader.read(0).compilers == (4500,)
+    tree.write("proc/4500/cmdline", "bash\0")
+    assert reader.read(0).compilers == ()
+    tree.write("proc/4200/cmdline", "neuronx-cc\0")
+    assert reader.read(0).compilers == ()
+    now_s[0] = 61.0
+    assert reader.read(0).compilers == (4200,)
+
+
 def test_ports_of_efa_and_of_nothing_else(tree: Tree) -> None:
     tree.write("sys/class/infiniband/efa_0/ports/1/state", "4: ACTIVE\n")
     tree.write("sys/class/infiniband/efa_0/ports/1/hw_counters/rdma_read_wr_err", "2\n")
@@ -115,9 +130,12 @@ def test_a_service_that_does_not_answer_is_a_gap(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(metadata._Service, "_talk", silent)
     with pytest.raises(MetadataError, match="hop limit"):
         notices()
-    reader = FactsReader("/")
+    now_s = [0.0]
+    reader = FactsReader("/", clock=lambda: now_s[0])
     facts = reader.read(0)
     assert facts.notices is None
     assert "hop limit" in facts.gaps["notices"].reason
     monkeypatch.setattr(metadata._Service, "_talk", lambda self, request: answer(request, PLANS))
+    assert reader.read(0).notices is None
+    now_s[0] = 301.0
     assert Notice(kind="spot", action="terminate", time="2027-01-15T08:22:00Z") in (reader.read(0).notices or ())

@@ -19,15 +19,19 @@ from neurontools.diagnosis.rule import (
     device_scope,
     process_scope,
 )
+from neurontools.diagnosis.rules.progress import executed_ns, vcpu_percent
+from neurontools.diagnosis.sample import ProcessSample
 from neurontools.diagnosis.window import Window, counted
 from neurontools.hardware.driver import LIVE_COUNTERS_SINCE
 from neurontools.hardware.instances import INSTANCES
 from neurontools.hardware.nrt import STATUSES
 from neurontools.schema.host_facts import HolderFacts, HostFacts
-from neurontools.units import MIB, format_bytes
+from neurontools.units import MIB, NS_PER_S, format_bytes
 
 _STATES = {"Z": "a zombie", "T": "stopped", "t": "stopped by a debugger", "X": "dying"}
 _INIT = 1
+_REST_NS = 20 * NS_PER_S
+_REST_VCPU_PERCENT = 10.0
 _EFA_EVENTS = ("retrans_timeout_events", "unresponsive_remote_events", "impaired_remote_conn_events")
 _EFA_ACTIVE = "ACTIVE"
 _NOTICES = {
@@ -105,7 +109,7 @@ def _runtime_mismatch(window: Window, rule: Rule) -> Iterator[Outcome]:
 def _core_held(window: Window, rule: Rule) -> Iterator[Outcome]:
     holders = {each.pid: each for each in (window.facts.holders or ())} if window.facts else {}
     for pid, process in (window.now.processes or {}).items():
-        why = _leftover(holders.get(pid))
+        why = _leftover(window, process, holders.get(pid))
         if why:
             cores = ", ".join(map(str, process.cores)) or "unknown"
             evidence: dict[str, int | float | str] = {"pid": pid, "cores": cores}
@@ -120,17 +124,26 @@ def _core_held(window: Window, rule: Rule) -> Iterator[Outcome]:
         yield Found(device_scope(device), words, {"used_bytes": used, "holders": 0})
 
 
-def _leftover(holder: HolderFacts | None) -> str:
+def _leftover(window: Window, process: ProcessSample, holder: HolderFacts | None) -> str:
     """What shows that a holder is left over; nothing where nothing does."""
     if holder is None:
         return ""
     if holder.state in _STATES:
         return _STATES[holder.state]
-    return "left over: its parent has ended, and no service or container owns it" if _orphaned(holder) else ""
+    orphaned = holder.parent == _INIT and not holder.owned
+    # Many a job is started with nohup from a session that has ended: only one that does nothing is left over.
+    return (
+        "idle, its parent has ended, and no service or container owns it"
+        if orphaned and _rests(window, process)
+        else ""
+    )
 
 
-def _orphaned(holder: HolderFacts) -> bool:
-    return holder.parent == _INIT and not holder.owned
+def _rests(window: Window, process: ProcessSample) -> bool:
+    """Whether a process did nothing while it was watched, on the devices or on the host."""
+    busy, executed = vcpu_percent(window, process), executed_ns(window, process)
+    moved = executed is not None and executed > window.samples[0].time_ns
+    return window.watched_ns >= _REST_NS and busy is not None and busy < _REST_VCPU_PERCENT and not moved
 
 
 def _unclaimed(window: Window) -> Iterator[tuple[int, int]]:
