@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from device_model.simulation import Simulation
 from neurontools.commands import doctor, doctor_look, doctor_watch
 from neurontools.recording import Frame, Writer, create
-from tests.conftest import Golden
+from tests.conftest import ROOT, Golden
 from tests.device_model.faults.sources import Direct
 from tests.device_model.hosts import forward, host, server
 from tests.device_model.publish.tree.trees import published
@@ -100,6 +101,20 @@ def test_exit_codes_by_style(
     assert out.startswith(begins)
     if words[1] == "npd":
         assert len(out.rstrip("\n")) <= 80
+
+
+def test_the_plugin_in_the_documentation_is_a_command_that_runs(
+    node: Simulation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = (ROOT / "docs" / "diagnosis.md").read_text()
+    (plugin,) = re.findall(r"```json\n(.*?)```", document, re.DOTALL)
+    (rule,) = json.loads(plugin)["rules"]
+    (line,) = re.findall(r"^neuron-doctor (--quick .*)$", document, re.MULTILINE)
+    for words in (rule["args"], line.split()):
+        assert run(capsys, *words)[0] == 0
+    break_memory(node)
+    for words in (rule["args"], line.split()):
+        assert run(capsys, *words)[0] == 1
 
 
 def test_a_warning_exits_with_1_and_does_not_mark_a_node_as_bad(
