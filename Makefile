@@ -121,5 +121,6 @@ $(BENCH)/.installed: $(VENV)/.base $(shell find neurontools device_model -type f
 	@$(BIN)/python -m venv $(BENCH)
 	@$(BENCH)/bin/$(PIP) setuptools
 	@$(BENCH)/bin/$(PIP) --no-build-isolation .
+	@$(BENCH)/bin/$(PIP) prometheus-client
 	@ln -s ../../benchmarks $(BENCH)/benchmarks
 	@touch $@

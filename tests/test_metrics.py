@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from types import UnionType
+from types import SimpleNamespace, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import Struct
 
 from neurontools.metrics import BY_NAME, CATALOGUE, LABELS, Metric, of_scope, records
@@ -216,3 +217,18 @@ def test_percentiles_are_told_from_their_mean_and_text_is_no_number() -> None:
     assert [keys for keys, _ in flat(percentiles)] == [(f"p{percent}",) for percent in (0, 1, 25, 50, 75, 99, 100)]
     assert list(flat({"count": 2, "unhealthy_components": "none"})) == [(("count",), 2)]
     assert list(flat(True)) == [((), 1)]
+
+
+_NUMBERS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3)
+_VALUES = st.recursive(
+    _NUMBERS,
+    lambda inner: st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=4) | st.tuples(inner, inner),
+    max_leaves=8,
+)
+
+
+@given(_VALUES)
+def test_samples_are_all_that_is_in_a_value(value: object) -> None:
+    """Also in the quick way by which most of them are found."""
+    (metric,) = [each for each in CATALOGUE if each.name == "core_memory_bytes"]
+    assert metric.samples(SimpleNamespace(memory=value)) == list(flat(value))

@@ -6,8 +6,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from neurontools.metrics import Placed, records
 from neurontools.schema.deltas import NS_PER_S
 from neurontools.schema.finding import Diagnosis
 from neurontools.schema.histogram import Histogram, middle_of
@@ -30,6 +31,9 @@ Point = tuple[Labels, float | Histogram]
 """A number, or a distribution in ns, and its labels' values."""
 
 
+T = TypeVar("T")
+
+
 class View(NamedTuple):
     """What is rendered: an interval, what is installed, what each process is called, by pid and start, who was given
     what where that is known, and what is wrong where somebody has looked.
@@ -40,6 +44,21 @@ class View(NamedTuple):
     tags: Mapping[tuple[int, int], str]
     owners: Owners | None = None
     diagnosis: Diagnosis | None = None
+    kept: dict[str, tuple[Any, ...]] | None = None
+    """What several families look at, so that they share one look."""
+
+    def shared(self, name: str, make: Callable[[], Iterable[T]]) -> Iterable[T]:
+        """What `make` gives, made once for all who ask under this name."""
+        if self.kept is None:
+            return make()
+        found = self.kept.get(name)
+        if found is None:
+            found = self.kept[name] = tuple(make())
+        return found
+
+    def records(self, scope: str) -> Iterable[Placed]:
+        """The records of a scope with its labels' values."""
+        return self.shared(scope, lambda: records(self.interval, scope))
 
     @classmethod
     def of(
@@ -50,7 +69,7 @@ class View(NamedTuple):
         diagnosis: Diagnosis | None = None,
     ) -> View:
         """A view in which each process has a name that its successor will have again."""
-        return cls(interval, inventory, runtime_tags(interval), owners, diagnosis)
+        return cls(interval, inventory, runtime_tags(interval), owners, diagnosis, {})
 
 
 class Family(NamedTuple):

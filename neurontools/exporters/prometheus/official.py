@@ -6,7 +6,7 @@ is unknown is absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from neurontools.exporters.prometheus.family import (
     BYTES,
@@ -71,11 +71,17 @@ def _of_host(metric: str) -> Read:
 
 def _memory(category: str) -> Read:
     def read(view: View) -> Iterator[Point]:
-        for tag, process in _processes(view):
-            for core, used in (process.memory or {}).items():
-                yield (tag, str(core), "None"), official_device(used)[category]
+        for tag, core, used in view.shared("memory by AWS's categories", lambda: _folded(view)):
+            yield (tag, core, "None"), used[category]
 
     return read
+
+
+def _folded(view: View) -> Iterator[tuple[str, str, Mapping[str, int]]]:
+    """Each process's memory on each core, by AWS's categories."""
+    for tag, process in _processes(view):
+        for core, used in (process.memory or {}).items():
+            yield tag, str(core), official_device(used)
 
 
 def _utilization(view: View) -> Iterator[Point]:

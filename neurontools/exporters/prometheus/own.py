@@ -20,7 +20,7 @@ from neurontools.exporters.prometheus.findings import CHECKED, FINDING
 from neurontools.exporters.prometheus.official import OFFICIAL
 from neurontools.exporters.prometheus.text import sample
 from neurontools.hardware.instances import INSTANCES
-from neurontools.metrics import BY_NAME, CATALOGUE, LABELS, Metric, Placed, records
+from neurontools.metrics import BY_NAME, CATALOGUE, LABELS, Metric, Placed
 from neurontools.metrics import metric as catalogue
 from neurontools.metrics.metric import PROCESS
 
@@ -103,17 +103,17 @@ def _family(metric: Metric) -> Family:
 
 def _samples(metric: Metric, size: int) -> Callable[[View], Iterator[Point]]:
     def read(view: View) -> Iterator[Point]:
-        for placed in records(view.interval, metric.scope):
+        for placed in view.records(metric.scope):
             labels = _placed(metric, placed, view)
             for keys, number in metric.samples(placed.record):
-                yield (*labels, *keys), number / size
+                yield (*labels, *keys) if keys else labels, number if size == 1 else number / size
 
     return read
 
 
 def _distributions(metric: Metric) -> Callable[[View], Iterator[Point]]:
     def read(view: View) -> Iterator[Point]:
-        for placed in records(view.interval, metric.scope):
+        for placed in view.records(metric.scope):
             histogram = metric.histogram(placed.record)
             if histogram is not None:
                 yield _placed(metric, placed, view), histogram

@@ -137,6 +137,16 @@ def named(model: Simulation) -> dict[Series, float]:
     return parsed(render(View.of(between(before, forward(model, 1).snapshot()), model.inventory()), FAMILIES))
 
 
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=4), st.booleans())
+def test_a_page_is_of_its_instant_whatever_was_rendered_before(seconds: list[int], shared: bool) -> None:
+    """What is kept of a page for the next one changes nothing of what that says."""
+    for second in seconds:
+        view = View.of(interval_of(MADE, second), inventory_for(MADE))
+        lines = render(view if shared else view._replace(kept=None), FAMILIES).splitlines()
+        found = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        assert found == {name: repr(value) for name, value in values(view).items()}
+
+
 def test_restarts_leave_the_number_of_series_flat() -> None:
     model = forward(host(server("a", restart="1s", arrivals=CLOSED), instance="inf2.xlarge"), 80)
     first = {name for name, _ in named(model)}, len(named(model))
