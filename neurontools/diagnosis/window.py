@@ -89,6 +89,7 @@ class Window:
         self.inventory, self.snapshot, self.events = inventory, snapshot, events
         self.samples.append(sample)
         self._thin(sample.time_ns)
+        self._note_events()
         self._note(sample)
 
     @property
@@ -164,12 +165,14 @@ class Window:
             del kept[1]
         self.samples = kept
 
-    def _note(self, sample: Sample) -> None:
-        now_ns = sample.time_ns
+    def _note_events(self) -> None:
         for event in self.events:
             error = HARDWARE_ERROR.search(event.text) if event.kind == KERNEL_LOG else None
             if error is not None:
                 self.logged[event.device, error[1]] = event.time_ns
+
+    def _note(self, sample: Sample) -> None:
+        now_ns = sample.time_ns
         for kind in ("device", "core", "process"):
             for number, name, count in self.grew(kind):
                 place = kind, number, name
@@ -181,9 +184,14 @@ class Window:
             if activity is None:
                 activity = self.cores[core.core] = Activity(now_ns)
             activity.see(now_ns, core.executions, core.tensor_cycles, core.fixed_bytes)
+        self._note_processes(sample, now_ns)
+
+    def _note_processes(self, sample: Sample, now_ns: int) -> None:
         alive = {(process.pid, process.started_ns): process for process in (sample.processes or {}).values()}
         for gone in self.processes.keys() - alive.keys():
             del self.processes[gone]
+            for place in [place for place in self._growth if place[:2] == ("process", gone[0])]:
+                del self._growth[place]
         for key, process in alive.items():
             activity = self.processes.get(key)
             if activity is None:
@@ -213,9 +221,9 @@ def _tallies(
     else:
         known = before.processes or {}
         for pid, process in (now.processes or {}).items():
+            same = pid in known and known[pid].started_ns == process.started_ns
             # A process that started in between has counted from zero.
-            earlier = known[pid].errors if pid in known else {}
-            yield pid, (earlier, process.errors)
+            yield pid, (known[pid].errors if same else {}, process.errors)
 
 
 def counted(before: int | None, now: int | None, name: str = "") -> int | None:

@@ -122,6 +122,20 @@ def test_blind_is_never_nothing_found() -> None:
     assert worst(told) == "warn"
 
 
+def test_what_is_known_of_processes_ends_with_them() -> None:
+    window = Window(INVENTORY, at(0))
+    window.add(INVENTORY, replace(at(0), processes=()), (), None)
+    for second in range(3, 60):
+        snapshot = at(second)
+        (process, *_) = snapshot.processes or ()
+        alone = replace(process, pid=second // 3, started_ns=second // 3, errors={"numerical": second % 3})
+        window.add(INVENTORY, replace(snapshot, processes=(alone,)), (), None)
+        growth = window.grown("process", second // 3, "numerical")
+        assert (growth.total if growth is not None else 0) == second % 3
+        assert len(window.processes) == 1
+        assert len([place for place in window._growth if place[0] == "process"]) <= 1
+
+
 @given(st.lists(st.floats(0.2, 90), min_size=1, max_size=400))
 def test_samples_are_few_and_as_old_as_anybody_asks(steps: list[float]) -> None:
     window = Window(INVENTORY, at(0))

@@ -8,6 +8,7 @@ import pytest
 
 from device_model.simulation import Simulation
 from neurontools.schema.finding import Scope
+from neurontools.schema.host_facts import HostFacts
 from tests.device_model.hosts import forward, host, server
 from tests.diagnosis.patients import Patient, busy, found, rules, unknown
 
@@ -39,6 +40,17 @@ def test_a_collective_that_hangs_names_no_core() -> None:
     assert set(rules(told)) == {"collectives-hang"}
     assert {scope.kind for scope in rules(told)["collectives-hang"]} <= {"process", "node"}
     assert "peers first" in found(told, "collectives-hang")[0].advice
+
+
+def test_a_collective_that_waits_for_a_compilation_is_no_hang_before_the_time_out() -> None:
+    patient = busy()
+    patient.facts = HostFacts(time_ns=0, compilers=(4711,))
+    patient.inject("collective-hang", {"process": "a"})
+    told = patient.watch(20)
+    assert told.findings == ()
+    why = unknown(told, "collectives-hang")
+    assert why is not None
+    assert why.reason.startswith("held back: something is being compiled")
 
 
 def test_a_slow_core_and_a_slow_device_are_told_apart() -> None:

@@ -96,6 +96,7 @@ def _outcomes(window: Window) -> Iterator[tuple[int, str, int]]:
     before = window.before.processes if window.before is not None else None
     for pid, process in (window.now.processes or {}).items():
         earlier = (before or {}).get(pid)
+        earlier = earlier if earlier is not None and earlier.started_ns == process.started_ns else None
         if before is None or process.executions is None or (earlier is not None and earlier.executions is None):
             continue
         for outcome, total in process.executions.items():
