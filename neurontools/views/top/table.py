@@ -15,6 +15,7 @@ Key = tuple[int, int]
 Value = str | int | float | None
 
 _MOST_COMMAND = 10_000
+_MOST_JOB = 10
 
 
 class Column(NamedTuple):
@@ -75,6 +76,7 @@ def columns(sizes: Sizes) -> tuple[Column, ...]:
         Column("PID", 8, 0, lambda p: p.pid, str),
         Column("TAG", 14, 2, lambda p: clean(p.tag) if p.tag and p.tag != str(p.pid) else None, _text, number=False),
         Column("USER", 9, 10, lambda p: p.user and clean(p.user), _text, number=False),
+        Column("JOB", 14, 14, _job, _text, number=False),
         Column("CORES", 11, 3, lambda p: len(p.cores) or None, str),
         Column("UTIL", 7, 1, lambda p: p.utilization_percent, percent, f"{of_process}utilization_percent"),
         Column("DEV MEM", 12, 4, lambda p: p.memory_used_bytes, size, f"{of_process}memory_used_bytes"),
@@ -87,6 +89,14 @@ def columns(sizes: Sizes) -> tuple[Column, ...]:
         Column("vCPU", 7, 11, _vcpu, percent, f"{of_process}vcpu_user_percent"),
         Column("COMMAND", 20, 8, lambda p: p.command and clean(p.command[:_MOST_COMMAND]), _text, number=False),
     )
+
+
+def _job(process: ProcessInterval) -> str | None:
+    """A Slurm job by its number, a pod by the beginning of its UID, which is all that has room."""
+    if process.job is None:
+        return None
+    word = {"kubernetes": "pod", "slurm": "job"}.get(process.job.kind, clean(process.job.kind))
+    return f"{word} {clean(process.job.id)[:_MOST_JOB]}"
 
 
 def errors_of(process: ProcessInterval) -> int | None:
@@ -142,7 +152,7 @@ def _row(process: ProcessInterval, every: Sequence[Column]) -> Row:
 
 
 def _searched(process: ProcessInterval) -> str:
-    parts = (str(process.pid), process.tag, process.user, process.command)
+    parts = (str(process.pid), process.tag, process.user, process.command, process.job and process.job.id)
     return " ".join(part for part in parts if part).lower()
 
 

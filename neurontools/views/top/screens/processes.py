@@ -55,7 +55,7 @@ class ProcessesScreen(PageScreen):
         Binding("escape,left", "back", "Back to the table; without the filter"),
         Binding("s,S", "sort_next", "Sort by the next column"),
         Binding("r,R", "reverse", "Sort the other way round"),
-        Binding("slash", "filter", "Filter by words in pid, tag, user and command"),
+        Binding("slash", "filter", "Filter by words in pid, tag, user, job and command"),
         Binding("v,V", "toggle_tree", "Users, their processes and the models of these, as a tree"),
         Binding("k,K", "signal", "Send a signal, after a question"),
     ]
