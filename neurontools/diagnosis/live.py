@@ -75,7 +75,7 @@ class Doctor:
         now_ns = window.now.time_ns
         found, cannot_tell = self._look(window)
         self._hold(found, now_ns)
-        shown = sorted(self._visible(), key=_order)
+        shown = sorted((held.finding for held in self._held.values()), key=_order)
         unable = {each.rule for each in cannot_tell}
         told = {finding.rule for finding in shown}
         checked = tuple(rule.id for rule in self._rules if rule.id not in unable or rule.id in told)
@@ -85,7 +85,7 @@ class Doctor:
         """What to say where there is no reading at all: nothing could be checked, and what was found before stands."""
         finding = _finding(BLIND, Found(NODE, f"nothing can be read: {reason}", {}, advice=hint or None), time_ns)
         cannot_tell = tuple(CannotTell(rule=rule.id, reason=reason) for rule in self._rules if rule is not BLIND)
-        shown = sorted((finding, *self._visible()), key=_order)
+        shown = sorted((finding, *(held.finding for held in self._held.values())), key=_order)
         return Diagnosis(time_ns=time_ns, checked=(BLIND.id,), findings=tuple(shown), cannot_tell=cannot_tell)
 
     def _look(self, window: Window) -> tuple[list[tuple[Rule, Finding]], list[CannotTell]]:
@@ -136,6 +136,10 @@ class Doctor:
                 finding = replace(finding, since_ns=since_ns, evidence={**held.finding.evidence, **finding.evidence})
             self._held[key] = _Held(finding, now_ns + rule.hold_ns)
         self._held = {key: held for key, held in self._held.items() if now_ns <= held.until_ns}
+        # What is explained now stays explained, also when the next process fails on the same core.
+        explained = self._held.keys() - {_key(finding) for finding in self._visible()}
+        for key in explained:
+            del self._held[key]
         for finding in sorted((held.finding for held in self._held.values()), key=_order)[MOST_FINDINGS:]:
             del self._held[_key(finding)]
 

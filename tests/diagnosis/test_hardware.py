@@ -78,4 +78,9 @@ def test_a_chip_without_health_files_cannot_be_judged_by_them() -> None:
     why = unknown(busy().watch(1), "device-health")
     assert why is not None
     assert why.reason == "no health files on this chip"
-    assert unknown(busy("trn2.3xlarge").watch(1), "device-health") is None
+    always_0 = unknown(busy().watch(1), "ecc-repairable")
+    assert always_0 is not None
+    assert always_0.reason == "this chip always reports 0"
+    newer = busy("trn2.3xlarge").watch(1)
+    assert unknown(newer, "device-health") is None
+    assert unknown(newer, "ecc-repairable") is None

@@ -31,6 +31,16 @@ def test_a_core_that_hangs_is_named_before_the_time_out_and_its_peers_are_not() 
     assert set(rules(patient.watch(30))) == {"no-progress"}
 
 
+def test_a_core_that_hangs_process_after_process_is_one_finding() -> None:
+    patient = busy(restart="5s")
+    patient.inject("hang", {"core": 2})
+    patient.watch(130)
+    (finding,) = patient.history[-1].findings
+    assert (finding.rule, finding.scope.core) == ("no-progress", 2)
+    pids = {each.scope.pid for said in patient.history for each in said.findings}
+    assert len(pids) > 1
+
+
 def test_a_collective_that_hangs_names_no_core() -> None:
     patient = busy()
     pid = pid_of(patient)
@@ -147,7 +157,7 @@ def test_nothing_is_found_on_a_host_that_works() -> None:
     for _ in range(6):
         assert patient.watch(50).findings == ()
     unable = {each.rule for each in patient.history[-1].cannot_tell}
-    assert unable == {"driver-mismatch", "device-health", "retirement", "efa-errors"}
+    assert unable == {"driver-mismatch", "device-health", "ecc-repairable", "retirement", "efa-errors"}
 
 
 def test_a_rule_without_its_signal_says_the_words_of_its_entry() -> None:

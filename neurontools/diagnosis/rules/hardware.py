@@ -23,6 +23,8 @@ from neurontools.diagnosis.rule import (
 )
 from neurontools.diagnosis.sample import CoreSample, DeviceSample
 from neurontools.diagnosis.window import HARDWARE_ERROR, Window, counted
+from neurontools.hardware.chips import CHIPS
+from neurontools.hardware.driver import HEALTH_FAMILIES
 from neurontools.hardware.nrt import STATUSES
 from neurontools.schema.events import KERNEL_LOG, Event
 from neurontools.units import NS_PER_S, format_duration_ns
@@ -86,6 +88,10 @@ def _logical(window: Window, core: int) -> int:
 
 def _repairable(window: Window, rule: Rule) -> Iterator[Outcome]:
     name = "mem_ecc_repairable_uncorrected"
+    chip = CHIPS.get(window.inventory.chip)
+    if chip is not None and chip.family not in HEALTH_FAMILIES:
+        yield Unknown(rule.cannot)
+        return
     for device in window.now.devices.values():
         total = (device.ecc or {}).get(name, 0)
         if total:
