@@ -1,4 +1,4 @@
-"""neuron-top at 128 cores on a terminal of 200x50: CPU, output, key to repaint also while stalled, first frame."""
+"""neuron-top at 128 cores on a terminal of 200x50: CPU and output of each page, key to repaint, first frame."""
 
 import fcntl
 import os
@@ -24,6 +24,7 @@ SETTLE_S, MEASURE_S = 3.0, 20.0
 KEYS = 60
 BIN = Path(sys.executable).parent
 MODEL = ["--scenario", "opt-30b", "--instance", "trn2.48xlarge", "--socket"]
+PAGES = ((b"h", "the history"), (b"p", "processes"), (b"m", "memory"), (b"t", "the topology"), (b"e", "health"))
 MODES = (b"TFLOPS", b"Engines", b"Memory,", b"Utilization")
 """What the key f paints, by turns."""
 
@@ -107,6 +108,7 @@ def main() -> None:
             top.read(1.5)
             figures += _latencies("key to repaint, source stalled", top.key_to_repaint_ms())
             os.kill(model.process.pid, signal.SIGCONT)
+            figures += [figure for key, page in PAGES for figure in _page(top, key, page)]
     figures += _btop(cpu)
     print(f"neuron-top, trn2.48xlarge (128 physical cores) serving opt-30b, terminal of {COLUMNS}x{ROWS}")
     print(table(figures))
@@ -140,6 +142,14 @@ def first_frame(command: list[str]) -> float | None:
     """Seconds until the last line of the screen is there."""
     with Terminal(command) as top:
         return top.first_frame_s(b"select tab")
+
+
+def _page(top: Terminal, key: bytes, page: str) -> list[Figure]:
+    """CPU and output of one page."""
+    os.write(top.descriptor, key)
+    top.read(SETTLE_S)
+    cpu, output = top.cpu_percent()
+    return [Figure(f"CPU of {page}", cpu, "%", 3.0), Figure(f"output of {page}", output, "KB/s", 20.0)]
 
 
 def _latencies(name: str, latencies: list[float]) -> list[Figure]:

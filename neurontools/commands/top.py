@@ -1,5 +1,6 @@
 """neuron-top: utilization, vCPU and memory of this host's Neuron devices, live on the terminal or once as text."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ _FLAGS = (
     *SOURCE_FLAGS,
     Flag("refresh", "Seconds between two readings, 0.5 to 60; else as kept in the settings, or 1", value="SECONDS"),
     Flag("once", "Print the sections once, as plain text"),
+    Flag("ascii", "Draw with ASCII only; unless given, where the locale has no UTF-8"),
     Flag("readonly", "Send no signals to processes"),
     Flag("web", "Show it in a browser on this machine instead, read-only (needs neurontools[web])"),
     Flag("port", f"The port for --web on {HOST}; {DEFAULT_PORT} unless given", value="PORT"),
@@ -131,11 +133,13 @@ def _watch(given: Mapping[str, str], refresh_s: float | None) -> None:
         _need_terminal(sys.stdin)
         from neurontools.commands.signals import control_of
         from neurontools.views.top.app import TopApp
+        from neurontools.views.top.plain import wants_ascii
 
         # A key must not wait for the thread that compares two readings: it would hold the interpreter for 5 ms.
         sys.setswitchinterval(_SWITCH_S)
         control = control_of(given.get("source"), source_environment(given), "readonly" in given)
         app = TopApp(reader, first, version(), kept, control)
+        app.ascii = "ascii" in given or wants_ascii(dict(os.environ))
         app.run()
     finally:
         source.close()

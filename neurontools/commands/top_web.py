@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import socket
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from neurontools.commands.errors import UsageError
 
@@ -15,6 +18,8 @@ DEFAULT_PORT = 8780
 _LEAST_PORT, _MOST_PORT = 1024, 65_535
 _OURS = ("web", "port", "readonly")
 _DRIVER = "TEXTUAL_DRIVER"
+_TEMPLATE = "app_index.html"
+_FOREIGN = re.compile(r"<link[^>]*https?://[^>]*>")
 
 
 def is_web() -> bool:
@@ -42,7 +47,18 @@ def serve(given: Mapping[str, str], switches: Sequence[str]) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             raise UsageError(f"cannot serve on {HOST}:{port}: {error.strerror}") from None
-    Server(_command(given, switches), host=HOST, port=port, title="neuron-top").serve()
+    with tempfile.TemporaryDirectory(prefix="neuron-top-") as directory:
+        _write_template(Path(directory))
+        command = _command(given, switches)
+        Server(command, host=HOST, port=port, title="neuron-top", templates_path=directory).serve()
+
+
+def _write_template(directory: Path) -> None:
+    """textual-serve's page, but for what it would load from somebody else's machine."""
+    import textual_serve
+
+    page = Path(textual_serve.__file__).parent / "templates" / _TEMPLATE
+    (directory / _TEMPLATE).write_text(_FOREIGN.sub("", page.read_text()))
 
 
 def _command(given: Mapping[str, str], switches: Sequence[str]) -> str:

@@ -88,6 +88,8 @@ class TopApp(App[None]):
         self, reader: Reader, first: Reading, version: str, kept: Keeper = NOT_KEPT, control: Control = NO_CONTROL
     ) -> None:
         super().__init__()
+        self.ascii = False
+        """Whether the terminal has no characters but ASCII."""
         self.kept = kept
         self.refresh_s = kept.settings.refresh_s
         self.session = Session(version, reader, first, control)

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from neurontools.schema.interval import Interval
 from neurontools.schema.inventory import Inventory
 from neurontools.views.top.panels import cores, details, footer, summary, title, vcpu
+from neurontools.views.top.plain import to_ascii
 from neurontools.views.top.spans import Block, Span
 from neurontools.views.top.state import Contents, View, contents
 from neurontools.views.top.tree import Path
 
-WIDTH = 100
+__all__ = ["WIDTH", "render", "sections", "to_ascii"]
 
-_ASCII = str.maketrans("━╸┄…·▁▂▃▄▅▆▇", "==-~.1234567")
+WIDTH = 100
 
 
 def render(interval: Interval, inventory: Inventory, version: str) -> str:
@@ -22,11 +23,6 @@ def render(interval: Interval, inventory: Inventory, version: str) -> str:
     heading = title.render(shown.title, version, WIDTH)
     blocks = (heading, *sections(shown))
     return "\n".join(_block(block) for block in blocks)
-
-
-def to_ascii(text: str) -> str:
-    """The text for an encoding that lacks the characters of the bars."""
-    return text.translate(_ASCII)
 
 
 def sections(shown: Contents) -> Sequence[Block]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from neurontools.hardware.instances import INSTANCES, chip_of
+from neurontools.schema.allocations import Allocations
+from neurontools.schema.events import KERNEL_LOG, Event, Events
 from neurontools.schema.interval import Interval, between
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import (
@@ -20,11 +22,13 @@ from neurontools.schema.snapshot import (
     Snapshot,
     Subgraph,
 )
+from neurontools.schema.source import SourceError
 from neurontools.units import GIB, MIB
 from tests.views.inventories import inventory_of
 
 NS = 1_000_000_000
 TAGS = ("chat", "a\x1b[31m tag\n", "日本語の名前", "x" * 300)
+COMMANDS = ("python serve.py", "sh -c \x1b]0;title\x07\r\n\x00", "模型服务器 --端口 8000 👩‍🔬", "x" * 10_000, "")
 CATEGORIES = {"tensors": 3 * GIB, "constants": 2 * GIB, "model_code": 96 * MIB, "driver_memory": 16 * MIB}
 SHARED = {"model_shared_scratchpad": 64 * MIB}
 PIECE = {"tensors": 2 * GIB, "constants": GIB, "model_shared_scratchpad": 64 * MIB}
@@ -89,6 +93,7 @@ def _process(n: int, cores: tuple[int, ...], inventory: Inventory, known: bool, 
         pid=5000 + n,
         started_ns=n,
         tag=TAGS[n % len(TAGS)],
+        command=COMMANDS[n % len(COMMANDS)],
         cores=cores,
         memory={core: CATEGORIES | SHARED for core in cores},
         host_memory={"application_memory": len(cores) * MIB},
@@ -104,3 +109,34 @@ def _host(second: int) -> Host:
     tick = second * NS
     times = CpuTimes(user=tick // 4, nice=0, system=tick // 8, idle=tick * 5 // 8, io_wait=0, irq=0, soft_irq=0)
     return Host(cpus=(times,) * 8, memory_total_bytes=64 * GIB, memory_used_bytes=4 * GIB)
+
+
+class CraftedHost:
+    """A Source made by hand: time goes on by a second with every reading, and what is known never changes."""
+
+    def __init__(self, instance: str, processes: int = 2, known: bool = True) -> None:
+        self.made = (instance, inventory_of(INSTANCES[instance]), processes, known, "")
+        self.second = 0
+
+    def inventory(self) -> Inventory:
+        return self.made[1]
+
+    def snapshot(self) -> Snapshot:
+        self.second += 1
+        return _snapshot(*self.made, self.second)
+
+    def past(self, age_ns: int = 0) -> Snapshot | None:
+        return _snapshot(*self.made, self.second - 1) if age_ns <= NS else None
+
+    def events(self, since: int = 0) -> Events:
+        lines = ("neuron: \x1b[2J an error", "x" * 10_000, "日本語")
+        every = (
+            Event(seq=seq, time_ns=1_000 * NS, kind=KERNEL_LOG, text=lines[seq % len(lines)]) for seq in range(1, 9)
+        )
+        return Events(events=tuple(event for event in every if event.seq > since))
+
+    def allocations(self, device: int) -> Allocations:
+        raise SourceError("no addresses are published")
+
+    def close(self) -> None:
+        pass

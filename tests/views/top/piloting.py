@@ -14,6 +14,7 @@ from neurontools.views.top.control import Control
 from neurontools.views.top.reader import Reader, Watch
 from neurontools.views.top.session import NO_CONTROL
 from neurontools.views.top.settings import Keeper, Settings
+from tests.views.top.crafted import CraftedHost
 from tests.views.top.hosts import VERSION, WAIT_S, Host
 
 NEVER_S = 3600.0
@@ -21,7 +22,7 @@ NEVER_S = 3600.0
 
 @asynccontextmanager
 async def running(
-    host: Host,
+    host: Host | CraftedHost,
     size: tuple[int, int] = (120, 40),
     refresh_s: float = NEVER_S,
     control: Control = NO_CONTROL,
@@ -33,7 +34,8 @@ async def running(
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield app, pilot
-        host.go_on.set()
+        if isinstance(host, Host):
+            host.go_on.set()
 
 
 def page(app: TopApp) -> list[str]:

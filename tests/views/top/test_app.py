@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 import pytest
@@ -10,13 +9,9 @@ import pytest
 from neurontools.views.top import app as app_module
 from neurontools.views.top.app import TopApp
 from neurontools.views.top.reader import Reading
-from tests.conftest import Golden
 from tests.views.top.hosts import NS, Host
 from tests.views.top.piloting import page, run, running, until
 
-KEYS = ("up", "down", "left", "right", "enter", "x", "a", "d", "f", "1", "2", "3", "9", "pagedown", "home", "end")
-SIZES = ((80, 24), (120, 40), (200, 50))
-ODD_SIZES = ((1, 1), (400, 1), (1, 120), (2, 3), (20, 5), (60, 8), (80, 24), (107, 33), (400, 120), (3, 2))
 SVG_DEFAULT = "c5c8c6"
 """What the exporter gives to text without a style: line ends."""
 
@@ -112,23 +107,6 @@ def test_the_wheel_scrolls_without_moving_the_selection() -> None:
     run(test)
 
 
-@pytest.mark.parametrize("instance", ["inf2.xlarge", "trn2.48xlarge"])
-@pytest.mark.parametrize("half", [0, 1])
-def test_no_size_and_no_key_is_too_much(instance: str, half: int) -> None:
-    keys = iter(KEYS[half::2] + KEYS[half::2])
-
-    async def test() -> None:
-        async with running(Host("idle", instance), (1, 1)) as (app, pilot):
-            for size in ODD_SIZES[half::2]:
-                await pilot.resize_terminal(*size)
-                await pilot.press(*itertools.islice(keys, 2))
-                shown = [panel.region for panel in app.main._panels.values() if panel.display]
-                assert all(app.screen.region.contains_region(region) for region in shown)
-                assert app.main._panels["title"].shown
-
-    run(test)
-
-
 def test_a_lost_source_leaves_dim_values_and_comes_back_as_another_host() -> None:
     async def test() -> None:
         host = Host(step_s=1)
@@ -183,20 +161,6 @@ def test_readings_follow_each_other_and_never_overlap(monkeypatch: pytest.Monkey
         assert set(periods) == {NS}
 
     run(test)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_the_picture(size: tuple[int, int], golden: Golden) -> None:
-    pictures: list[str] = []
-
-    async def test() -> None:
-        async with running(Host("opt-30b"), size) as (app, pilot):
-            await pilot.press("down", "enter")
-            await pilot.pause()
-            pictures.append(app.export_screenshot(simplify=True))
-
-    run(test)
-    golden(f"neuron-top/screen.{size[0]}x{size[1]}.svg", re.sub(r"terminal-\d+", "terminal", pictures[0]))
 
 
 def test_without_colour_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,7 @@ def test_a_jump_is_a_click_by_letters() -> None:
     run(test)
 
 
+@pytest.mark.slow
 def test_every_page_by_its_letter_by_tab_and_by_click() -> None:
     async def test() -> None:
         async with running(Host(), (160, 40)) as (app, pilot):
@@ -56,6 +57,7 @@ def test_every_page_by_its_letter_by_tab_and_by_click() -> None:
     run(test)
 
 
+@pytest.mark.slow
 def test_help_has_the_keys_of_the_page_and_of_all_and_any_key_closes_it() -> None:
     async def test() -> None:
         async with running(Host(), (120, 60)) as (app, pilot):
@@ -71,6 +73,7 @@ def test_help_has_the_keys_of_the_page_and_of_all_and_any_key_closes_it() -> Non
     run(test)
 
 
+@pytest.mark.slow
 def test_gigabytes_of_both_kinds() -> None:
     async def test() -> None:
         async with running(Host("opt-30b"), (160, 50)) as (app, pilot):

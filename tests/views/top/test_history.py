@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from array import array
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -23,6 +25,7 @@ from neurontools.views.top.panels.timeline import render as render_timeline
 from neurontools.views.top.plan import Place
 from neurontools.views.top.reader import Reader, lean
 from neurontools.views.top.spans import width_of
+from tests.views.top.crafted import CraftedHost
 from tests.views.top.hosts import NS, Host
 
 BUSY = Host("opt-30b", "trn2.48xlarge", step_s=1)
@@ -169,3 +172,17 @@ def test_a_row_has_the_numbers_of_its_interval() -> None:
     assert made.values[column("util_max")] == pytest.approx(max(known))
     assert made.values[column("memory", 3)] == pytest.approx(interval.devices[3].memory_used_percent)
     assert len(made.dots) == len(interval.cores)
+
+
+@pytest.mark.slow
+def test_memory_is_flat_after_the_first_hour() -> None:
+    reader = Reader(CraftedHost("inf2.24xlarge", 4))
+    reader.remember()
+    resident: list[int] = []
+    for _ in range(3):
+        for _ in range(4000):
+            reader.read()
+        gc.collect()
+        resident.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096)
+    assert resident[2] - resident[1] < 4_000_000
+    assert len(reader.history.rows.times) <= 3600 + 300 + 1

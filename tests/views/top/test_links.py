@@ -125,6 +125,7 @@ def test_the_page_of_memory_has_devices_processes_banks_and_the_tree() -> None:
     run(test)
 
 
+@pytest.mark.slow
 def test_the_page_of_the_topology_walks_from_device_to_device() -> None:
     async def test() -> None:
         async with running(Host("idle", "trn2.48xlarge"), (160, 50)) as (app, pilot):

@@ -33,6 +33,7 @@ def test_sorting_filtering_and_one_process_in_full() -> None:
     run(test)
 
 
+@pytest.mark.slow
 def test_letters_of_a_filter_are_no_commands() -> None:
     async def test() -> None:
         async with running(Host()) as (app, pilot):
@@ -79,6 +80,7 @@ def test_where_no_signal_may_be_sent_it_says_why() -> None:
     run(test)
 
 
+@pytest.mark.slow
 def test_a_click_sorts_selects_and_opens() -> None:
     async def test() -> None:
         async with running(Host()) as (app, pilot):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from neurontools.diagnosis import Doctor
 from neurontools.views.top.app import TopApp
 from neurontools.views.top.reader import Reader, Watch
@@ -56,6 +58,7 @@ def test_the_arrows_are_the_trees_while_time_goes_on() -> None:
     run(test)
 
 
+@pytest.mark.slow
 def test_charts_of_the_node_and_of_a_device_over_any_span() -> None:
     async def test() -> None:
         async with running(Host("opt-30b", step_s=1), (200, 50)) as (app, pilot):
@@ -77,6 +80,7 @@ def test_charts_of_the_node_and_of_a_device_over_any_span() -> None:
     run(test)
 
 
+@pytest.mark.slow
 def test_the_badge_turns_on_every_page_and_one_can_go_back_to_before_it() -> None:
     async def test() -> None:
         host = Host("two-tenants", "trn2.48xlarge", step_s=5)

@@ -78,6 +78,8 @@ class History:
             if interval is not None:
                 self._cores = tuple(core.core for core in interval.cores)
                 self.rows.add(row_of(interval))
+                if self._frames is not None:
+                    self.rows.forget_before(snapshot.head.time_ns - SPAN_NS)
 
     def add_events(self, events: Sequence[Event]) -> None:
         """What happened."""

@@ -88,6 +88,12 @@ class Rows:
             self.rows.insert(place, row)
         self.changes += 1
 
+    def forget_before(self, time_ns: int) -> None:
+        """Forgets what is older, a few hundred rows at a time."""
+        old = bisect_left(self.times, time_ns)
+        if old >= _MARGIN:
+            del self.times[:old], self.rows[:old]
+
     def until(self, time_ns: int, count: int) -> list[Row]:
         """The last `count` rows that are not after an instant."""
         end = bisect_right(self.times, time_ns)

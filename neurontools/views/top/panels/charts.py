@@ -194,6 +194,8 @@ def _axis(past: Past, window: Window, columns: int, cursor: int | None) -> tuple
             signs[place] = Span("▲" if found else "•", "bad" if found else "warn", f"app.seek({marker.time_ns})")
     if cursor is not None and 0 <= cursor < columns:
         signs[cursor] = Span("┃", "held")
+    if any(place >= columns - 3 for place in signs):
+        text = text[:-3] + "   "
     spans: list[Span] = []
     done = 0
     for place, sign in sorted(signs.items()):

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from neurontools.views.top.panels.frame import compose, reveal
+from neurontools.views.top.plain import to_ascii
 from neurontools.views.top.plan import Place
 from neurontools.views.top.spans import ROLES, Block, Line, Span, width_of
 
@@ -76,9 +77,10 @@ class Panel(Widget):
         if strip is None:
             line = self.shown[y] if y < len(self.shown) else Line()
             runs = groupby(line.spans, itemgetter(1))
-            segments = [
-                Segment("".join([span.text for span in spans]), self._style(role, line.ground)) for role, spans in runs
-            ]
+            texts = [(role, "".join([span.text for span in spans])) for role, spans in runs]
+            if getattr(self.app, "ascii", False):
+                texts = [(role, to_ascii(text)) for role, text in texts]
+            segments = [Segment(text, self._style(role, line.ground)) for role, text in texts]
             strip = Strip(segments).adjust_cell_length(self.size.width, self._style("text", line.ground))
             self._strips[y] = strip
         for x, label in self.labels.get(y, ()):
