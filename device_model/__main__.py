@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 from device_model.commands.failure import FAILED, SIGNALLED, SOFTWARE, Failure
 from device_model.commands.options import parse
@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         # A terminal that lacks a character shows "?" in its place.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    sys.stderr = cast("TextIO", _Talk(sys.stderr))
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
@@ -65,6 +66,25 @@ class _Nowhere(io.StringIO):
 
     def write(self, text: str, /) -> int:
         return len(text)
+
+
+class _Talk:
+    """Standard error where it may be full: what cannot be said must not keep a command from its work."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str, /) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def _keep_numbers() -> None:

@@ -27,12 +27,12 @@ _ABOUT = (
     "Says what is wrong with this host's Neuron devices and with what runs on them, or was in a recording: findings\n"
     "with their evidence and the next step, then which rules could not be checked, and why.\n"
     "It exits with 0 when nothing was found, 1 for a warning, 2 for what is degraded or to be replaced, 3 when it is\n"
-    "blind; with --exit-style npd, as the node problem detector wants it: 0, 1 for 2 and worse, 2 when it is blind."
+    "blind or cannot print; with --exit-style npd, as the node problem detector wants it: 0, 1 for 2, and 2 for 3."
 )
 
 _FLAGS = (
     *SOURCE_FLAGS,
-    Flag("quick", "One reading, at most a second: for prologs, init containers and node gates"),
+    Flag("quick", "One reading, a second at most but for AWS's lines: for prologs, init containers, node gates"),
     Flag("window", "Watch for so long where the source keeps no past; 30s unless given", value="DURATION"),
     Flag("watch", "Go on, and print a line for every finding that begins or ends"),
     Flag("json", "Print a JSON object; with --watch, one for every change"),
@@ -105,6 +105,8 @@ def main(arguments: Sequence[str]) -> int:
     """Runs neuron-doctor with the words after its name; returns its exit code."""
     codes: list[int] = []
     code = errors.run(NAME, lambda: codes.append(_run(arguments)))
+    if code == errors.EXIT_FAILURE and not (arguments and arguments[0] in _VERBS):
+        return _failed(arguments)
     return code or (codes[0] if codes else 0)
 
 
@@ -137,7 +139,8 @@ def _diagnose(given: dict[str, str], operands: Sequence[str]) -> int:
             f"--exit-style takes {', '.join(STYLES)}, not {style!r:.40}{did_you_mean(style, STYLES)}"
         )
     if len(operands) > 1:
-        raise errors.UsageError(f"one recording at a time, found {' '.join(operands)}")
+        meant = did_you_mean(operands[0], _VERBS)
+        raise errors.UsageError(f"one recording at a time, found {' '.join(operands)}{meant}")
     required = _required(given.get("require", ""))
     if "watch" in given:
         return _watch(given, operands)
@@ -183,6 +186,12 @@ def exit_code(diagnosis: "Diagnosis", required: Sequence[str] = ()) -> int:
     if is_blind(diagnosis) or any(name not in diagnosis.checked for name in required):
         return EXIT_BLIND
     return EXIT_WARN if severity == "warn" else errors.EXIT_OK
+
+
+def _failed(arguments: Sequence[str]) -> int:
+    """Who could not look, or not tell, has no warning to give: a gate must take it for blindness."""
+    style = parse(_FLAGS, arguments, []).get("exit-style")
+    return _npd_code(EXIT_BLIND) if style == "npd" else EXIT_BLIND
 
 
 def _npd_code(code: int) -> int:

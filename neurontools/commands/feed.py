@@ -25,6 +25,9 @@ from neurontools.units import NS_PER_S
 
 _PIECE = 65536
 
+_STANDS_STILL = 3
+"""After so many periods in which the source's time did not move it is not expected to."""
+
 _SILENCE: Line = b"(silence)"
 """No line of a pipe: told from one by its identity."""
 
@@ -38,9 +41,10 @@ class Read(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """There is nothing to publish, and why."""
+    """There is nothing to publish, and why; `lasts` when the next period is unlikely to have more."""
 
     reason: str
+    lasts: bool = False
 
 
 Item = Read | Lost
@@ -75,7 +79,7 @@ def sampled(
             watcher.begin()
     snapshot = sampler.take()
     due_s = time.monotonic()
-    first = True
+    first, standing = True, 0
     while True:
         try:
             if not first:
@@ -85,10 +89,14 @@ def sampled(
             diagnosis = watcher.see(snapshot, inventory) if watcher is not None else None
             yield Read(sampler.interval(), inventory, diagnosis)
         except SourceError as error:
-            yield Lost(error.reason)
+            yield Lost(error.reason, lasts=True)
         except NoInterval as reason:
             if not first:
-                yield Lost(reason.reason)
+                # Lines may come as seldom as they are looked for; a clock that stands still for longer has stopped.
+                yield Lost(reason.reason, lasts=standing >= _STANDS_STILL)
+            standing += 1
+        else:
+            standing = 0
         first = False
         due_s = max(due_s + period_s, time.monotonic())
         sleep(max(0.0, due_s - time.monotonic()))

@@ -169,13 +169,14 @@ def _tell(account: Account, options: _Options) -> None:
     from neurontools.schema.document import encode
 
     text = f"{encode(account).decode()}\n" if options.json else render(account)
-    if options.output is None:
-        with suppress(OSError, AttributeError):
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        return
-    try:
-        with open(options.output, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        errors.say(f"{NAME}: cannot write {options.output}: {error.strerror}")
+    if options.output is not None:
+        try:
+            with open(options.output, "w", encoding="utf-8") as file:
+                file.write(text)
+            return
+        except OSError as error:
+            errors.say(f"{NAME}: cannot write {options.output}: {error.strerror}")
+            # The job is over and cannot be told of again.
+    with suppress(OSError, AttributeError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -199,7 +199,8 @@ def _publish(options: _Options, given: Mapping[str, str]) -> None:
     with ending():
         # A source is read once a period, neuron-monitor's lines come when they come.
         least_s = options.period_s if options.wanted.is_stdin and not options.once else 0.0
-        items = items_of(options.wanted, options.period_s, _say)
+        once = options.once or "estimate" in given
+        items = items_of(options.wanted, options.period_s, _say, once)
         periods = Periods(items, options.dimensions, options.resolution_s, least_s, time)
         limit = SeriesLimit(options.most_series, _say)
         if "estimate" in given:
@@ -308,9 +309,11 @@ def _with_first(periods: Iterator[Period]) -> Iterator[Period]:
 
 
 def _first(periods: Iterator[Period]) -> Period:
+    from neurontools.schema.source import SourceError
+
     found = next(periods, None)
     if found is None:
-        raise errors.UsageError("there was nothing to publish: standard input held no document of neuron-monitor")
+        raise SourceError("there was nothing to publish: standard input held no document of neuron-monitor")
     return found
 
 

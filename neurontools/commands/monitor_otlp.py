@@ -122,7 +122,7 @@ def _publish(options: _Options) -> None:
     say, points = say_as(NAME), Points()
     sender = None if options.dry_run else _sender(options)
     with ending():
-        for item in items_of(options.wanted, options.period_s, say):
+        for item in items_of(options.wanted, options.period_s, say, options.once):
             if isinstance(item, Lost):
                 continue
             _check_origin(item, options)

@@ -185,16 +185,17 @@ def _print(options: _Options, counted: bool) -> None:
     from neurontools.commands.feed import Lost
     from neurontools.commands.publishing import items_of, say_as
     from neurontools.commands.stream import ending
+    from neurontools.schema.source import SourceError
 
     say = say_as(NAME)
     render = _renderer(options.compat, _owners_of(options, say))
     with ending():
-        for item in items_of(options.wanted, options.period_s, say):
+        for item in items_of(options.wanted, options.period_s, say, once=True):
             if not isinstance(item, Lost):
                 text = render(item)
                 errors.write(_series_counts(text) if counted else text)
                 return
-    raise errors.UsageError("there was nothing to show: standard input held no document of neuron-monitor")
+    raise SourceError("there was nothing to show: standard input held no document of neuron-monitor")
 
 
 def _series_counts(text: str) -> str:

@@ -59,7 +59,10 @@ def _about(arguments: Sequence[str]) -> None:
     elif not word:
         raise errors.UsageError(f"which tool? One of: {', '.join(_COMMANDS)}; `{NAME} --help` says what they do")
     else:
-        raise errors.UsageError(f"there is no tool {word!r}; there is: {', '.join(_COMMANDS)}")
+        from neurontools.spelling import did_you_mean
+
+        meant = did_you_mean(word, _COMMANDS)
+        raise errors.UsageError(f"there is no tool {word!r:.40}{meant}; there is: {', '.join(_COMMANDS)}")
 
 
 def _usage() -> str:

@@ -15,7 +15,7 @@ from neurontools.commands.feed import Item, Lost, piped, sampled
 from neurontools.commands.source_flags import source_environment
 from neurontools.schema.inventory import RECORDING
 from neurontools.schema.snapshot import Origin
-from neurontools.schema.source import Replaying
+from neurontools.schema.source import Replaying, SourceError
 from neurontools.sources.choose import choose
 from neurontools.units import NS_PER_S, parse_duration_ns
 
@@ -71,10 +71,15 @@ class Wanted(NamedTuple):
         return self.spec == STDIN
 
 
-def items_of(wanted: Wanted, every_s: float, say: Say) -> Iterator[Item]:
-    """What a source shows once a period, a loss told once and its end too."""
+def items_of(wanted: Wanted, every_s: float, say: Say, once: bool = False) -> Iterator[Item]:
+    """What a source shows once a period, a loss told once and its end too.
+
+    Raises SourceError; for who wants it `once` also where it cannot be expected to show anything.
+    """
     lost = False
     for item in _items(wanted, every_s, say):
+        if once and isinstance(item, Lost) and item.lasts:
+            raise SourceError(f"there is nothing to show: {item.reason}")
         if isinstance(item, Lost) and not lost:
             say(f"nothing to publish: {item.reason}")
         elif lost and not isinstance(item, Lost):
@@ -85,6 +90,8 @@ def items_of(wanted: Wanted, every_s: float, say: Say) -> Iterator[Item]:
 
 def _items(wanted: Wanted, every_s: float, say: Say) -> Iterator[Item]:
     if wanted.is_stdin:
+        if sys.stdin is None:
+            raise SourceError("cannot read neuron-monitor's lines: standard input is closed")
         yield from piped(sys.stdin.fileno(), every_s, say)
         return
     source = choose(wanted.spec, wanted.environ)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
 from neurontools.commands.source_flags import SOURCE_FLAGS
+from neurontools.spelling import did_you_mean
 
 NAME = "neuron-recorder"
 
@@ -123,7 +124,7 @@ def _run(arguments: Sequence[str]) -> None:
     elif word in _VERBS:
         _do(word, arguments[1:])
     else:
-        wrong = f"there is no verb {word!r}" if word else "what shall it do?"
+        wrong = f"there is no verb {word!r:.40}{did_you_mean(word, _VERBS)}" if word else "what shall it do?"
         raise errors.UsageError(f"{wrong}; there is: {', '.join(_VERBS)}; `{NAME} --help` says more")
 
 
@@ -149,7 +150,7 @@ def _do(word: str, arguments: Sequence[str]) -> None:
 
 
 def _usage() -> str:
-    verbs = "".join(f"  {f'{word} {verb.operands}':<12}{verb.about}\n" for word, verb in _VERBS.items())
+    verbs = "".join(f"  {f'{word} {verb.operands}':<14}{verb.about}\n" for word, verb in _VERBS.items())
     width = max(len(words) for words, _ in _EXAMPLES)
     examples = "".join(f"  {words:<{width}}  {meaning}\n" for words, meaning in _EXAMPLES)
     return (

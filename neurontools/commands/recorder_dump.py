@@ -1,6 +1,5 @@
 """`neuron-recorder dump`: a recording's intervals as JSON, CSV, OpenMetrics or neuron-monitor's lines."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -118,7 +117,7 @@ def _openmetrics(done: Iterable[_Done], given: Mapping[str, str]) -> Iterator[st
         raise errors.OutputError(f"cannot keep the numbers on disk, where TMPDIR says: {error.strerror}") from None
     if left_out:
         line = f"{left_out} readings are left out: their time is not later than that of the one before"
-        print(f"{_NAME}: note: {line}", file=sys.stderr, flush=True)
+        errors.say(f"{_NAME}: note: {line}")
 
 
 def _matching(path: str) -> list["Family"]:

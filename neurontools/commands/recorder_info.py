@@ -10,6 +10,7 @@ from neurontools.commands import errors
 from neurontools.commands.recorded import opened, recordings_at
 from neurontools.recording import Recording
 from neurontools.recording.directory import default_directory
+from neurontools.schema.source import SourceError
 from neurontools.units import format_bytes, format_duration_ns, format_time_ns
 
 _NAME = "neuron-recorder"
@@ -56,10 +57,19 @@ class Facts(NamedTuple):
 
 def show_list(given: Mapping[str, str], operands: list[str]) -> None:
     """A line for each recording."""
-    all_facts = []
+    all_facts: list[Facts] = []
+    unreadable: list[SourceError] = []
     for path in (file for operand in operands or [default_directory(os.environ)] for file in recordings_at(operand)):
-        with opened(_NAME, path) as recording:
-            all_facts.append(_facts(path, recording))
+        try:
+            with opened(_NAME, path) as recording:
+                all_facts.append(_facts(path, recording))
+        except SourceError as error:
+            # A disk that was full leaves empty files, and the others are what is looked for then.
+            unreadable.append(error)
+    if unreadable and not all_facts:
+        raise unreadable[0]
+    for error in unreadable:
+        errors.say(f"{_NAME}: note: {error.reason}")
     if "json" in given:
         errors.write("".join(f"{_json(facts)}\n" for facts in all_facts))
     else:

@@ -41,6 +41,17 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     return code, out
 
 
+@pytest.mark.parametrize(("style", "code"), [("plain", 3), ("nagios", 3), ("npd", 2)])
+def test_who_cannot_look_or_tell_has_no_warning_to_give(
+    node: Simulation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], style: str, code: int
+) -> None:
+    assert run(capsys, "/no/such.nrec", "--exit-style", style) == (code, "")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert doctor.main(["--quick", "--exit-style", style]) == code
+    assert "cannot write the output: No space left on device" in capsys.readouterr().err
+
+
 def break_memory(node: Simulation) -> None:
     node.inject("hbm-uncorrected", {"core": 0}, {})
     forward(node, 5)
@@ -218,6 +229,7 @@ def test_explain_knows_every_rule_and_code(capsys: pytest.CaptureFixture[str], g
         (("--window", "soon"), "--window takes a duration"),
         (("--window", "0s"), "--window takes a duration"),
         (("a.nrec", "b.nrec"), "one recording at a time"),
+        (("explan", "1202"), "did you mean 'explain'?"),
         (("a.nrec", "--quick"), "--quick does not go with a recording"),
         (("--watch", "--quick"), "--quick does not go with --watch"),
         (("--watch", "a.nrec"), "replay it: --source replay:PATH"),
@@ -236,7 +248,7 @@ def test_a_wrong_command_line_is_told_in_a_line(
 
 def test_a_file_that_is_no_recording_fails_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.nrec").write_text("text")
-    assert doctor.main([str(tmp_path / "x.nrec")]) == 1
+    assert doctor.main([str(tmp_path / "x.nrec")]) == doctor.EXIT_BLIND
     assert "cannot read" in capsys.readouterr().err
 
 

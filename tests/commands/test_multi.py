@@ -21,6 +21,11 @@ def test_other_words_are_a_usage_error(words: list[str], capsys: pytest.CaptureF
     assert re.fullmatch(r"neurontools: [^\n]*\bls\b[^\n]*\n", err)
 
 
+def test_a_slip_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert multi.main(["mointor"]) == errors.EXIT_USAGE
+    assert "there is no tool 'mointor' (did you mean 'monitor'?); there is: " in capsys.readouterr().err
+
+
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert [multi.main([word]) for word in ("--help", "-h", "--version")] == [0, 0, 0]
     out = capsys.readouterr().out

@@ -6,13 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from neurontools.commands import errors
+from neurontools.commands import errors, publishing
+from neurontools.commands.feed import Item, Lost, sampled
 from neurontools.commands.publishing import Wanted
+from neurontools.schema.source import SourceError
 from tests.conftest import ROOT
+from tests.device_model.faults.sources import Direct
+from tests.device_model.hosts import forward, host
 from tests.sources.trees import Tree
 
 PUBLISHERS = ("monitor_prometheus", "monitor_cloudwatch", "monitor_otlp")
@@ -31,6 +36,49 @@ def run(publisher: str, *words: str) -> subprocess.CompletedProcess[str]:
         env=environment,
         stdin=subprocess.DEVNULL,
     )
+
+
+@pytest.mark.parametrize("publisher", PUBLISHERS[:2])
+def test_a_closed_standard_input_is_told(publisher: str) -> None:
+    code = f"import sys; from neurontools.commands.{publisher} import official_entry; sys.exit(official_entry())"
+    words = [sys.executable, "-c", code, "--once", *([] if publisher == "monitor_prometheus" else ["--dry-run"])]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *words],
+        capture_output=True, text=True, check=False, timeout=SOON_S, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    name = publisher.replace("_", "-")
+    assert (done.returncode, done.stdout) == (1, "")
+    said = f"neuron-{name}.py: cannot read neuron-monitor's lines: standard input is closed"
+    assert done.stderr.splitlines() == [said]
+
+
+class Away:
+    """A feed whose source shows nothing: lost for good, or its clock stands still."""
+
+    def __init__(self, *lost: bool) -> None:
+        self._lost = lost
+
+    def __call__(self, *_: object) -> Iterator[Item]:
+        yield from (Lost("it is away", lasts) for lasts in self._lost)
+        yield Lost("nobody may wait for this", lasts=False)
+        raise AssertionError
+
+
+def test_once_waits_for_no_source_that_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(publishing, "_items", Away(False, False, True))
+    items = publishing.items_of(Wanted.of({}), 1, said.append, once=True)
+    with pytest.raises(SourceError, match="there is nothing to show: it is away"):
+        list(items)
+    going_on = publishing.items_of(Wanted.of({}), 1, said.append)
+    assert [next(going_on) for _ in range(4)][2] == Lost("it is away", lasts=True)
+
+
+def test_a_clock_that_stands_still_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Direct(forward(host(instance="inf2.xlarge"), 0))
+    items = sampled(source, 1, sleep=lambda _: None)
+    lost = [next(items) for _ in range(4)]
+    assert [item.lasts for item in lost if isinstance(item, Lost)] == [False, False, True, True]
 
 
 def test_options_are_the_environment_of_the_source() -> None:

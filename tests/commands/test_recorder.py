@@ -69,6 +69,20 @@ def test_list(capsys: Output, golden: Golden, tmp_path: Path, monkeypatch: pytes
     assert json.loads(twice[0])["readings"] == 9
 
 
+def test_a_file_that_is_no_recording_hides_no_other(capsys: Output, tmp_path: Path) -> None:
+    copy(SAMPLE, tmp_path / "b.nrec")
+    alone = printed(capsys, "list", str(tmp_path), "--json")
+    for name in ("a.nrec", "c.nrec"):
+        (tmp_path / name).touch()
+    assert recorder.main(["list", str(tmp_path), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert out == alone
+    notes = [f"neuron-recorder: note: cannot read {tmp_path}/{name}.nrec: it is empty" for name in "ac"]
+    assert err.splitlines() == notes
+    (tmp_path / "b.nrec").unlink()
+    assert recorder.main(["list", str(tmp_path)]) == 1
+
+
 def test_info(capsys: Output, golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(DATA)
     golden("neuron-recorder/info.txt", printed(capsys, "info", "version-1.nrec"))

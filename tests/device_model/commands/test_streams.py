@@ -37,6 +37,14 @@ def test_talk_does_not_become_data_where_stderr_is_closed() -> None:
         assert (ran.returncode, ran.stdout) == (1, "")
 
 
+def test_a_full_stderr_keeps_no_command_from_its_work() -> None:
+    with short_directory() as directory:
+        ran = shell(directory, "neuron-model run --stepped --scenario idle -- sh -c 'echo done; exit 3' 2>/dev/full")
+        assert (ran.returncode, ran.stdout) == (3, "done\n")
+        ran = shell(directory, "neuron-model nonsense 2>/dev/full")
+        assert (ran.returncode, ran.stdout) == (64, "")
+
+
 def test_closed_streams_lend_their_numbers_to_nobody() -> None:
     with short_directory() as directory, running(directory, "--stepped", "--scenario", "idle"):
         ran = shell(directory, f"neuron-model start --stepped --scenario idle --socket {directory}/b <&- 2>&-")
