@@ -68,8 +68,8 @@ def show_list(given: Mapping[str, str], operands: list[str]) -> None:
             unreadable.append(error)
     if unreadable and not all_facts:
         raise unreadable[0]
-    for error in unreadable:
-        errors.say(f"{_NAME}: note: {error.reason}")
+    for each in unreadable:
+        errors.say(f"{_NAME}: note: {each.reason}")
     if "json" in given:
         errors.write("".join(f"{_json(facts)}\n" for facts in all_facts))
     else:
