@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.timer import Timer
 
+from neurontools.units import NS_PER_S
 from neurontools.views.top import theme
 from neurontools.views.top.collector import Collector, Request
 from neurontools.views.top.control import Control
@@ -66,8 +67,8 @@ class TopApp(App[None]):
         Binding("space", "pause", "Stand still, and go on"),
         Binding("left", "travel(-1)", "While it stands still: one reading back", priority=True),
         Binding("right", "travel(1)", "While it stands still: one reading on", priority=True),
-        Binding("left_square_bracket", "travel(-60)", "A minute back, or sixty readings"),
-        Binding("right_square_bracket", "travel(60)", "A minute on"),
+        Binding("left_square_bracket", "travel_s(-60)", "A minute back"),
+        Binding("right_square_bracket", "travel_s(60)", "A minute on"),
         Binding("comma", "to_marker(-1)", "Back to when something happened or was found"),
         Binding("full_stop", "to_marker(1)", "On to when something happened or was found"),
         Binding("less_than_sign", "speed(0.5)", "Replay at half the speed"),
@@ -185,6 +186,12 @@ class TopApp(App[None]):
     def action_travel(self, count: int) -> None:
         """So many readings on, or back."""
         self.session.playback.step(count)
+        self._look()
+
+    def action_travel_s(self, seconds: int) -> None:
+        """So much later or earlier; a replay goes on from there."""
+        playback = self.session.playback
+        playback.seek(playback.position_ns + seconds * NS_PER_S)
         self._look()
 
     def action_seek(self, to_ns: int) -> None:

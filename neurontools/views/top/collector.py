@@ -48,9 +48,10 @@ class Collector:
     def _run(self) -> None:
         while (request := self._requests.get()) is not None:
             try:
-                self._reader.remember()
                 reading = self._reader.read(*request)
             except Exception as error:
                 # A fault in reading must show on the screen, not end this thread unseen.
                 reading = Reading(error=f"{type(error).__name__}: {error}")
             self._deliver(reading)
+            if not reading.error:
+                self._reader.remember()

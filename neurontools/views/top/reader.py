@@ -98,7 +98,10 @@ class Reader:
             return Reading(error=error.reason, hint=error.hint)
 
     def remember(self) -> None:
-        """Reads what the source itself remembers, once: then there is something to look back at from the start."""
+        """Reads what the source itself remembers, once: then there is something to look back at from the start.
+
+        After a jump in a recording that is once more.
+        """
         if self._began:
             return
         self._began = True
@@ -190,7 +193,8 @@ class Reader:
         """After a jump nothing is compared with what was read before it."""
         if self._playback is not None and self._playback.jumps != self._jumps:
             self._jumps = self._playback.jumps
-            self._previous = None
+            self._previous = self._first = None
+            self._began = False
             self._seen = 0
             self.history.forget_events()
             self._watched.begin_anew()

@@ -68,6 +68,9 @@ class Session:
         """A new reading; if it failed, the last values stay."""
         self.stale = bool(reading.error)
         self.trouble = f"source lost: {clean(reading.error)}" if reading.error else ""
+        if reading.error and self.replays:
+            # At its end it stands still: there one can look around, and go back.
+            self.playback.pause()
         if reading.inventory is not None:
             if reading.inventory.instance_type != (self.inventory.instance_type if self.inventory else ""):
                 self.hosts += 1

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.pilot import Pilot
 
+from neurontools.schema.source import Source
 from neurontools.views.top.app import TopApp
 from neurontools.views.top.control import Control
 from neurontools.views.top.reader import Reader, Watch
 from neurontools.views.top.session import NO_CONTROL
 from neurontools.views.top.settings import Keeper, Settings
-from tests.views.top.crafted import CraftedHost
 from tests.views.top.hosts import VERSION, WAIT_S, Host
 
 NEVER_S = 3600.0
@@ -22,7 +22,7 @@ NEVER_S = 3600.0
 
 @asynccontextmanager
 async def running(
-    host: Host | CraftedHost,
+    host: Source,
     size: tuple[int, int] = (120, 40),
     refresh_s: float = NEVER_S,
     control: Control = NO_CONTROL,

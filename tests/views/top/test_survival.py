@@ -90,6 +90,30 @@ def test_every_key_of_every_page_raises_nothing(kind: str, about: About) -> None
     assert about.key
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("about", EVERY)
+def test_on_every_page_a_source_is_lost_and_comes_back_as_another_host(about: About) -> None:
+    async def test() -> None:
+        host = Host("opt-30b", "trn2.48xlarge", step_s=1)
+        async with running(host, (120, 40)) as (app, pilot):
+            await pilot.press(about.key, "down", "d")
+            host.failure = "nobody listens there any more"
+            app.session.take(app.reader.read())
+            app.page.update()
+            assert any("source lost: nobody listens there any more, retrying" in line for line in page(app))
+            host.become("idle", "inf2.xlarge")
+            host.failure = ""
+            for _ in range(2):
+                app.session.take(app.reader.read())
+                app.page.update()
+                check(app)
+            assert any("(inf2.xlarge)" in line for line in page(app))
+            await pilot.press("up", "d", "space", "left")
+            check(app)
+
+    run(test)
+
+
 def test_commands_that_would_move_the_cursor_are_shown_as_text() -> None:
     async def test() -> None:
         async with running(CraftedHost("trn2.48xlarge", 8), (200, 50)) as (app, pilot):

@@ -40,7 +40,7 @@ class HistoryScreen(PageScreen):
         footer.HELP,
         footer.PAUSE,
         Hint("left/right", "step through time", "step", "app.travel(-1)"),
-        Hint("[ ]", "a minute", action="app.travel(-60)"),
+        Hint("[ ]", "a minute", action="app.travel_s(-60)"),
         Hint(", .", "to what happened", "events", "app.to_marker(-1)"),
         Hint("w", "1 min to 1 h", "span", "next_window"),
         Hint("a/d", "device", action="step_device(1)"),
@@ -52,7 +52,7 @@ class HistoryScreen(PageScreen):
         Binding("a,A", "step_device(-1)", "The device before, or all of them"),
         Binding("d,D", "step_device(1)", "The next device"),
         Binding("home", "app.seek(0)", "To the beginning"),
-        Binding("end", "to_end", "To the end, and go on from there"),
+        Binding("end", "to_end", "To the end"),
     ]
 
     def __init__(self, session: Session, every: Sequence[About]) -> None:
@@ -158,7 +158,8 @@ class HistoryScreen(PageScreen):
         """The newest reading of a live host, or the end of a recording."""
         playback = self.session.playback
         playback.seek(playback.span_ns[1])
-        playback.resume()
+        if not self.session.replays:
+            playback.resume()
         self.session.look()
         self.update()
 
