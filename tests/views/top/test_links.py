@@ -108,6 +108,7 @@ def test_a_bank_map_is_its_allocations(bank: BankMap, stretches: int) -> None:
     assert sum(held(allocations).values()) == view.used_bytes - bank.reserved_bytes
 
 
+@pytest.mark.slow
 def test_the_page_of_memory_has_devices_processes_banks_and_the_tree() -> None:
     async def test() -> None:
         async with running(Host("opt-30b"), (160, 50)) as (app, pilot):

@@ -46,7 +46,7 @@ def test_letters_of_a_filter_are_no_commands() -> None:
     run(test)
 
 
-@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("refused", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_signal_is_sent_only_after_a_yes(refused: bool) -> None:
     sent: list[tuple[int, int]] = []
 

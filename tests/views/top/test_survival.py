@@ -69,7 +69,7 @@ def test_some_keys_of_every_page_raise_nothing_at_some_size() -> None:
             for place, page_class in enumerate(PAGES[1:], 1):
                 keys = [*keys_of(page_class.BINDINGS, TopApp.BINDINGS)]
                 await pilot.resize_terminal(*SIZES[place])
-                await pilot.press("escape", page_class.ABOUT.key, *keys[place :: len(keys) // 2])
+                await pilot.press("escape", page_class.ABOUT.key, keys[place * 5])
                 check(app)
 
     run(test)

@@ -102,6 +102,7 @@ def test_the_badge_turns_on_every_page_and_one_can_go_back_to_before_it() -> Non
     run(test)
 
 
+@pytest.mark.slow
 def test_health_says_what_cannot_be_told() -> None:
     async def test() -> None:
         async with running(Host(step_s=5), (100, 40), watch=doctor) as (app, pilot):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from threading import Lock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from neurontools.recording import Frame
-from neurontools.recording.ring import Ring
 from neurontools.schema.events import Event
 from neurontools.schema.finding import Diagnosis
 from neurontools.schema.interval import Interval, NoInterval, between
@@ -17,6 +15,9 @@ from neurontools.schema.snapshot import Snapshot
 from neurontools.units import NS_PER_S
 from neurontools.views.top.cells import Trends
 from neurontools.views.top.history.rows import NO_DOTS, Row, Rows, row_of
+
+if TYPE_CHECKING:
+    from neurontools.recording.ring import Ring
 
 SPAN_NS = 3600 * NS_PER_S
 """How far back one can go."""
@@ -45,7 +46,8 @@ class History:
 
     def __init__(self, frames: bool = True) -> None:
         self.rows = Rows(_MOST_ROWS)
-        self._frames = Ring() if frames else None
+        self._keeps = frames
+        self._frames: Ring | None = None
         self._lock = Lock()
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self._diagnoses: deque[Diagnosis] = deque(maxlen=_MOST_DIAGNOSES)
@@ -72,14 +74,23 @@ class History:
     def add(self, snapshot: Snapshot, interval: Interval | None, inventory: Inventory) -> None:
         """A reading of the boot that was begun, what it did since the one before where that is known, and of whom."""
         with self._lock:
-            if self._frames is not None:
-                self._frames.add(Frame(snapshot, inventory))
-                self._frames.forget_before(snapshot.head.time_ns - SPAN_NS)
+            if self._keeps:
+                self._keep(snapshot, inventory)
             if interval is not None:
                 self._cores = tuple(core.core for core in interval.cores)
                 self.rows.add(row_of(interval))
-                if self._frames is not None:
+                if self._keeps:
                     self.rows.forget_before(snapshot.head.time_ns - SPAN_NS)
+
+    def _keep(self, snapshot: Snapshot, inventory: Inventory) -> None:
+        # Loaded after the first screen: it takes as long as all of the screen's sections.
+        from neurontools.recording.frames import Frame
+        from neurontools.recording.ring import Ring
+
+        if self._frames is None:
+            self._frames = Ring()
+        self._frames.add(Frame(snapshot, inventory))
+        self._frames.forget_before(snapshot.head.time_ns - SPAN_NS)
 
     def add_events(self, events: Sequence[Event]) -> None:
         """What happened."""
