@@ -180,7 +180,7 @@ class _Maker:
 
 def _seen(trend: str) -> str:
     """A trend without what nobody sees of it, so that a core that stands still has the same cell as before."""
-    return trend[-SEEN:].lstrip(f"{NOTHING} ") or trend[-1:]
+    return trend[-SEEN:].lstrip(f"{NOTHING} ") or trend[-1:].strip()
 
 
 def _engines(core: CoreInterval) -> tuple[float | None, ...]:

@@ -154,3 +154,10 @@ def test_a_tab_for_each_process_and_none_of_them_can_move_the_cursor() -> None:
 def test_the_tab_of_a_process_that_ended_shows_all() -> None:
     gone = all_of(shown(), View(tab=(1, 1)))
     assert gone == all_of(shown())
+
+
+def test_a_past_that_nobody_knows_is_not_drawn() -> None:
+    interval, inventory = host_of("inf2.xlarge")
+    trends = {0: "    ", 1: "0 0420"}
+    cells = contents(interval, inventory, View(), trends).cores.rows[0].cells
+    assert [cell.trend for cell in cells] == ["", "420"]

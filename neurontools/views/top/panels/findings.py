@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from rich.cells import cell_len
 
@@ -51,20 +51,19 @@ def place_of(scope: Scope) -> str:
     return named[0] if named else "host"
 
 
-def wrapped(text: str, width: int) -> Iterator[str]:
+def wrapped(text: str, width: int) -> list[str]:
     """The text in lines of at most `width` columns, broken between words where that is possible."""
     width = max(1, width)
+    lines: list[str] = []
     line = ""
     for word in text.split():
         joined = f"{line} {word}" if line else word
         if cell_len(joined) <= width:
             line = joined
             continue
-        if line:
-            yield line
+        lines += [line] if line else []
         line = left(word, width).rstrip() if cell_len(word) > width else word
-    if line:
-        yield line
+    return [*lines, line] if line else lines
 
 
 def _finding(finding: Finding, now_ns: int, width: int) -> list[Line]:
@@ -72,14 +71,11 @@ def _finding(finding: Finding, now_ns: int, width: int) -> list[Line]:
     age_s = max(0, now_ns - finding.since_ns) // NS_PER_S
     since = f"since {format_time_ns(finding.since_ns)[_CLOCK]}, {format_duration_ns(age_s * NS_PER_S)}"
     link = f"app.seek({finding.since_ns})"
+    title = f"{sign} {finding.severity:<9}"
+    first, *rest = wrapped(clean(f"{place_of(finding.scope)}: {finding.message}"), width - len(title)) or [""]
     lines = [
-        Line(
-            (
-                Span(f"{sign} {finding.severity:<9}", role),
-                Span(f"{place_of(finding.scope)}: ", "strong"),
-                Span(clean(finding.message), "strong"),
-            )
-        ),
+        Line((Span(title, role), Span(first, "strong"))),
+        *(Line((Span(" " * len(title)), Span(part, "strong"))) for part in rest),
         Line((Span(f"{_INDENT}{since}", "dim", link), Span(f"   {finding.rule}", "dim"))),
     ]
     numbers = ", ".join(f"{name} {_number(value)}" for name, value in finding.evidence.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from neurontools.views.top.spans import NOT_KNOWN, Block, Line, Span, cut, left, linked, right
+from neurontools.views.top.spans import Block, Line, Span, cut, left, linked, right
 from neurontools.views.top.table import Column, Key, Order, Row, Table
 
 _HEAD = Row(None, {})
@@ -27,7 +27,8 @@ def render(table: Table, order: Order, selected: Key | None, width: int, why: Ca
         return Line(cut(spans, width), "selected" * (row.key is not None and row.key == selected and row.depth < 2))
 
     focus = next((n for n, row in enumerate(table.rows, 1) if row.key == selected and row.key is not None), None)
-    return Block(_heading(table, order), _note(table, why), (_HEAD, *table.rows), draw, focus, fixed=1)
+    rows = (_HEAD, *table.rows)
+    return Block(_heading(table, order), (), rows, draw, focus, fixed=1, why=_missing(table, why))
 
 
 def fitting(known: Sequence[Column], width: int) -> list[Column]:
@@ -81,10 +82,9 @@ def _heading(table: Table, order: Order) -> tuple[Span, ...]:
     return (Span("Processes", "heading"), Span(f" ({of})", "strong"), *words)
 
 
-def _note(table: Table, why: Callable[[str], str]) -> tuple[Span, ...]:
+def _missing(table: Table, why: Callable[[str], str]) -> str:
     """The columns that no process has a value in, with the reason of the first of them."""
     missing = [column for column in table.hidden if column.metric]
     if not missing or not table.of:
-        return ()
-    names = ", ".join(dict.fromkeys(column.name.lower() for column in missing))
-    return (Span(f"{names} {NOT_KNOWN}: {why(missing[0].metric)}", "dim"),)
+        return ""
+    return f"{', '.join(dict.fromkeys(column.name.lower() for column in missing))}: {why(missing[0].metric)}"
