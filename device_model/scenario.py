@@ -1,5 +1,6 @@
 """What people write to describe a simulated host: TOML files, checked key by key before anything runs."""
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -134,15 +135,16 @@ def shipped() -> dict[str, str]:
 
 
 def load(name_or_path: str) -> NamedScenario:
-    """A shipped scenario by name, or a file by path (anything with a slash or ending in .toml).
+    """A shipped scenario by name, or a file by path (with a slash, ending in .toml, or there under no such name).
 
     Raises ScenarioError with the path of each wrong key, what was expected and the nearest known name.
     """
     if "/" not in name_or_path and not name_or_path.endswith(".toml"):
         texts = shipped()
-        if name_or_path not in texts:
+        if name_or_path in texts:
+            return NamedScenario(name_or_path, parse(texts[name_or_path], name_or_path))
+        if not os.path.isfile(name_or_path):
             raise unknown_scenario(name_or_path, texts)
-        return NamedScenario(name_or_path, parse(texts[name_or_path], name_or_path))
     try:
         with open(name_or_path, encoding="utf-8") as file:
             text = file.read(MAX_CHARACTERS + 1)

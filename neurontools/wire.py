@@ -6,6 +6,7 @@ Loads little (`_socket`, without the 15 million instructions of `socket`'s own s
 import errno
 import json
 import os
+import stat
 from _socket import AF_UNIX, SOCK_STREAM, socket
 from collections.abc import Mapping
 from time import monotonic, sleep
@@ -48,6 +49,13 @@ class WireError(Exception):
         self.kind = kind
         self.message = message
         self.hint = hint
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def default_socket_path(environ: Mapping[str, str] = os.environ) -> str:
@@ -187,6 +195,8 @@ class Client:
         except OSError as error:
             connection.close()
             why, hint = _CONNECT_FAILURES.get(error.errno or 0, (error.strerror or str(error), ""))
+            if error.errno == errno.ECONNREFUSED and not _is_socket(self.path):
+                why = "it is no socket"
             raise self._failure("unreachable", why, hint) from None
 
     def _garbage(self) -> WireError:

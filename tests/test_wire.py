@@ -204,6 +204,11 @@ def test_an_answer_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
         assert failure(path).kind == "too_long"
 
 
+def test_what_is_no_socket_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert str(failure(str(tmp_path / "file"))).endswith("file: it is no socket")
+
+
 def test_after_a_failure_the_next_call_connects_anew() -> None:
     turns = iter([b"hello\n", b'{"result": 7}\n'])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from device_model.commands.ask import ask, duration
 from device_model.commands.failure import USAGE, Failure, of_system
-from device_model.commands.option_values import seed
+from device_model.commands.option_values import directory, seed
 from device_model.publish.tree.dialect import DialectError, dialect
 from device_model.publish.tree.entries import Entry, File, Link
 from device_model.publish.tree.files import Files
@@ -24,7 +24,9 @@ TREE_TIMEOUT_S = 30.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `sysfs`."""
-    parser.add_argument("--to", metavar="ROOT", required=True, help="the directory to write sys, proc and dev into")
+    parser.add_argument(
+        "--to", type=directory, metavar="ROOT", required=True, help="the directory to write sys, proc and dev into"
+    )
     parser.add_argument("--driver-version", metavar="V", help="the driver to imitate: 2.21, 2.24, 2.30.2 (default)")
     parser.add_argument("--scenario", metavar="NAME|FILE", help="of this scenario, not of the model that runs")
     parser.add_argument("--instance", metavar="TYPE", help="with --scenario: another instance type than its own")

@@ -29,3 +29,10 @@ def speed(text: str) -> float:
     if not 0 <= value <= _MAX_SPEED:
         raise argparse.ArgumentTypeError(f"expected a number from 0 (stepped) to {_MAX_SPEED:.0f}, found {text!r:.40}")
     return value
+
+
+def directory(text: str) -> str:
+    """A directory that is named: what an unset variable leaves would be the current one."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a directory, found nothing")
+    return text

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from device_model.commands.arguments import DEFAULT_SCENARIO, add_model
 from device_model.commands.failure import USAGE, Failure
-from device_model.commands.option_values import core, seed, speed
+from device_model.commands.option_values import core, directory, seed, speed
 from neurontools.spelling import did_you_mean
 from neurontools.wire import default_socket_path
 
@@ -127,7 +127,10 @@ def _scenario(parser: _Parser) -> None:
 
 def _host(parser: _Parser) -> None:
     parser.add_argument(
-        "--host", metavar="ROOT", help="keep the host's files below this directory, best on /dev/shm: sys, proc, dev"
+        "--host",
+        type=directory,
+        metavar="ROOT",
+        help="keep the host's files below this directory, best on /dev/shm: sys, proc, dev",
     )
     parser.add_argument("--driver-version", metavar="V", help="the driver of those files: 2.21, 2.24, 2.30.2 (default)")
     parser.set_defaults(mounted=False)

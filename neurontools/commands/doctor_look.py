@@ -187,7 +187,7 @@ def _watch(visit: Visit, diagnosis: Diagnosis, window_ns: int) -> Diagnosis:
         due_s += _STEP_S
         if not told and window_ns > 2 * NS_PER_S:
             errors.say(
-                f"{NAME}: watching for {window_ns / NS_PER_S:g} s, as this source keeps no past; --quick does without"
+                f"{NAME}: watching for {window_ns / NS_PER_S:g} s, as there is no past to look at; --quick does without"
             )
             told = True
         time.sleep(max(0.0, due_s - time.monotonic()))

@@ -149,13 +149,17 @@ def _paragraph(facts: Facts) -> str:
         "host": "; ".join(f"{host.instance_type}, {host.devices} {host.chip}, {host.mark}" for host in facts.hosts),
         "from": _time(facts.first_ns),
         "to": f"{_time(facts.last_ns)}, {_lasts(facts)} later",
-        "readings": f"{facts.readings:,}{lost}, one in {_period(facts)}, in {facts.blocks:,} blocks",
+        "readings": f"{facts.readings:,}{lost}, one in {_period(facts)}, in {_count(facts.blocks, 'block')}",
         "events": "unknown" if facts.events is None else f"{facts.events:,}",
         "commands": "with their arguments" if facts.command_lines else "without their arguments",
         "size": f"{format_bytes(facts.bytes)}, {facts.bytes // max(1, facts.readings):,} bytes a reading",
-        "damage": "none" if not facts.damage else f"{len(facts.damage)} places",
+        "damage": "none" if not facts.damage else _count(len(facts.damage), "place"),
     }
     return "".join([f"{facts.file}\n", *(f"{name:<10}{value}\n" for name, value in lines.items())])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _time(time_ns: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -161,4 +162,5 @@ def _series(path: str) -> Series:
     except RecordingError as error:
         raise SourceError(f"cannot read {path}: {error}", _NO_FILE) from None
     except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}", _NO_FILE) from None
+        hint = _NO_FILE if error.errno == errno.ENOENT else ""
+        raise SourceError(f"cannot read {path}: {error.strerror}", hint) from None

@@ -52,6 +52,13 @@ def test_who_cannot_look_or_tell_has_no_warning_to_give(
     assert "cannot write the output: No space left on device" in capsys.readouterr().err
 
 
+def test_a_message_that_is_cut_says_so(node: Simulation, capsys: pytest.CaptureFixture[str]) -> None:
+    node.inject("hang", {"core": 0}, {})
+    forward(node, 40)
+    _, out = run(capsys, "--exit-style", "npd")
+    assert len(out) <= 81 and re.search(r"\w\.\.\. \(\d+ rules cannot run\)\n$", out), out
+
+
 def break_memory(node: Simulation) -> None:
     node.inject("hbm-uncorrected", {"core": 0}, {})
     forward(node, 5)
@@ -168,7 +175,7 @@ def test_a_source_without_past_is_watched_while_its_time_moves(
 ) -> None:
     monkeypatch.setattr(doctor_look, "_STEP_S", 0.01)
     doctor.main(["--source", f"sysfs:{tree}"])
-    assert "watching for 30 s, as this source keeps no past" in capsys.readouterr().err
+    assert "watching for 30 s, as there is no past to look at" in capsys.readouterr().err
 
 
 def test_a_recording_tells_all_that_was_found_in_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

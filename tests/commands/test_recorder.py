@@ -83,6 +83,12 @@ def test_a_file_that_is_no_recording_hides_no_other(capsys: Output, tmp_path: Pa
     assert recorder.main(["list", str(tmp_path)]) == 1
 
 
+def test_one_is_not_many(capsys: Output, tmp_path: Path) -> None:
+    (tmp_path / "cut.nrec").write_bytes(Path(SAMPLE).read_bytes()[:-1])
+    assert recorder.main(["info", str(tmp_path / "cut.nrec")]) == 0
+    assert "\ndamage    1 place\n" in capsys.readouterr().out
+
+
 def test_info(capsys: Output, golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(DATA)
     golden("neuron-recorder/info.txt", printed(capsys, "info", "version-1.nrec"))

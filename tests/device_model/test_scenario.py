@@ -231,6 +231,14 @@ def test_what_comes_with_the_program_can_be_used(name: str) -> None:
     assert model.inventory().devices
 
 
+def test_a_file_needs_no_slash_where_no_scenario_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").write_text('description = "x"\ninstance = "inf2.xlarge"\n')
+    (tmp_path / "idle").write_text("this is not read")
+    monkeypatch.chdir(tmp_path)
+    assert load("mine").scenario.instance == "inf2.xlarge"
+    assert load("idle").scenario.instance == "inf2.48xlarge"
+
+
 def test_a_scenario_is_named_after_its_file(tmp_path: Path) -> None:
     path = tmp_path / "my-host.toml"
     path.write_text(GOOD)

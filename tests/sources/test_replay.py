@@ -178,6 +178,14 @@ def test_what_cannot_be_replayed(path: Path, named: str, kind: type[Exception], 
     assert reason.format(path=path) in str(caught.value)
 
 
+@pytest.mark.parametrize(("named", "hinted"), [("none.nrec", True), ("file/x.nrec", False)])
+def test_who_has_a_recording_is_not_told_to_make_one(tmp_path: Path, named: str, hinted: bool) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SourceError) as caught:
+        choose(f"replay:{tmp_path / named}", {})
+    assert caught.value.hint.startswith("make one with: ") == hinted
+
+
 def test_a_real_host_keeps_no_name_by_which_it_could_be_taken_for_one() -> None:
     frame = frame_of_a_real_host()
     found = replayed(frame).inventory

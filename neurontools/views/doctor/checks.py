@@ -8,6 +8,7 @@ from neurontools.views.doctor.text import place, unchecked
 NAGIOS_WORDS = {0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN"}
 _NPD_CHARACTERS = 80
 """What the node problem detector shows of a message unless it is told otherwise."""
+_CUT = "..."
 
 
 def nagios(diagnosis: Diagnosis, code: int) -> str:
@@ -26,7 +27,9 @@ def node_problem(diagnosis: Diagnosis) -> str:
     text = _found(diagnosis)
     unable = len(unchecked(diagnosis))
     more = f" ({unable} rules cannot run)" if unable else ""
-    return f"{text[: _NPD_CHARACTERS - len(more)]}{more}\n"
+    room = _NPD_CHARACTERS - len(more)
+    shown = text if len(text) <= room else f"{text[: room - len(_CUT)].rstrip(' ;,:')}{_CUT}"
+    return f"{shown}{more}\n"
 
 
 def _found(diagnosis: Diagnosis) -> str:

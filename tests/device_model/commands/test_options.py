@@ -41,6 +41,7 @@ WRONG: tuple[list[str], ...] = (
     ["run", "--stepped", "--"],
     ["run", "--nope", "ls"],
     ["run", "--mount", "--", "ls"],
+    ["run", "--host", "", "--", "ls"],
     ["sysfs"],
     ["sysfs", "--to", "/nowhere", "--after", "1m"],
     ["sysfs", "--to", "/", "--scenario", "idle"],
