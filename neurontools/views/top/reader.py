@@ -27,6 +27,7 @@ Watch = Callable[[Inventory, Snapshot, Sequence[Event]], Diagnosis]
 
 _LEAST_PERIOD_NS = 1_000_000_000
 _WATCH_PERIOD_S = 10.0
+_BANKS_PERIOD_S = 5.0
 _REMEMBERED_S, _REMEMBERED_STEP_S, _WATCHED_STEP_S = 600, 5, 30
 _UNSHOWN_OF_CORE = ("status", "other_info", "collectives_ns")
 _UNSHOWN_OF_PROCESS = ("latency_device",)
@@ -71,6 +72,8 @@ class Reader:
         self._jumps = self._playback.jumps if self._playback is not None else 0
         self._seen = 0
         self._began = False
+        self._banks: BankMapRead | None = None
+        self._banks_due_s = 0.0
         self._first: tuple[Snapshot, Interval | None, Inventory] | None = None
         self.history = History(frames=self._playback is None)
         self.playback: Playback = self._playback or Rewind(self.history)
@@ -146,10 +149,14 @@ class Reader:
             self._first = current, interval, inventory
 
     def _bank_map(self, device: int) -> BankMapRead:
-        try:
-            return BankMapRead(device, self._source.allocations(device))
-        except SourceError as error:
-            return BankMapRead(device, None, error.reason)
+        """Read anew every few seconds: on a full device it is as long as all the rest."""
+        if self._banks is None or self._banks.device != device or monotonic() >= self._banks_due_s:
+            try:
+                self._banks = BankMapRead(device, self._source.allocations(device))
+            except SourceError as error:
+                self._banks = BankMapRead(device, None, error.reason)
+            self._banks_due_s = monotonic() + _BANKS_PERIOD_S
+        return self._banks
 
     def _snapshot(self) -> tuple[Snapshot, Snapshot | None]:
         """The reading, and where it is time to look whether something is wrong, all of it that this takes."""
