@@ -60,7 +60,7 @@ _VERBS = {
             ("record", "this host, a reading a second, the last seven days"),
             ("record --to /data/flight --keep 30d --max-size 4GB", "more of it, elsewhere"),
             ("record --source 'aws:ssh HOST neuron-monitor'", "another host, from afar"),
-            ("neuron-model run -- neuron-recorder record --for 1m", "a simulated host, for a minute"),
+            ("neuron-model run -- neuron-recorder record --to /tmp/flight --for 1m", "a simulated host, for a minute"),
             ("neuron-top --source replay:@-10m", "what was recorded, as it happened"),
         ),
     ),

@@ -14,8 +14,9 @@ from neurontools.commands.recorder_frames import Frames
 from neurontools.commands.source_flags import open_source
 from neurontools.commands.stream import Ended, Ending, ending
 from neurontools.recording import Frame
-from neurontools.recording.directory import Directory, Limits, LockedError, default_directory
-from neurontools.schema.source import SourceError, pace
+from neurontools.recording.directory import STATE_DIRECTORY, Directory, Limits, LockedError, default_directory
+from neurontools.schema.inventory import RECORDING
+from neurontools.schema.source import Source, SourceError, pace
 from neurontools.units import (
     MIB,
     NS_PER_S,
@@ -54,6 +55,8 @@ def record(given: Mapping[str, str], operands: list[str]) -> None:
     say = say_as(_NAME)
     source = open_source(_NAME, given)
     try:
+        if "to" not in given and not os.environ.get(STATE_DIRECTORY):
+            _only_of_this_host(source)
         pace(source, options.period_ns)
         directory = _directory(options, say)
         recorder = _Recorder(Frames(source), directory, options, say)
@@ -66,6 +69,14 @@ def record(given: Mapping[str, str], operands: list[str]) -> None:
         say(recorder.summary())
     finally:
         source.close()
+
+
+def _only_of_this_host(source: Source) -> None:
+    """Raises UsageError where readings of no real host would come to lie among this host's."""
+    inventory = source.inventory()
+    if inventory.simulated or inventory.origin == RECORDING:
+        what = "replayed" if inventory.origin == RECORDING else "simulated"
+        raise errors.UsageError(f"a {what} host is not recorded among this host's recordings: say where, with --to DIR")
 
 
 def _options(given: Mapping[str, str]) -> _Options:

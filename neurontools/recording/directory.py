@@ -24,6 +24,9 @@ SEGMENTS_AT_LEAST = 16
 FULL_RATE_NS = 24 * 3600 * NS_PER_S
 THINNED_STEP_NS = 10 * NS_PER_S
 
+STATE_DIRECTORY = "STATE_DIRECTORY"
+"""Where systemd has made room for a service."""
+
 _THINNED = "-10s"
 _PART = ".part"
 _OWN = re.compile(rf"(\d{{8}}T\d{{6}}Z(?:-\d+)?)({_THINNED})?{re.escape(SUFFIX)}")
@@ -32,8 +35,8 @@ _LOCK = ".lock"
 
 def default_directory(environ: Mapping[str, str]) -> str:
     """Where a recorder writes unless told: what systemd says, else among the state of the machine or of the user."""
-    if environ.get("STATE_DIRECTORY"):
-        return environ["STATE_DIRECTORY"].split(":")[0]
+    if environ.get(STATE_DIRECTORY):
+        return environ[STATE_DIRECTORY].split(":")[0]
     if os.geteuid() == 0:
         return "/var/lib/neuron-recorder"
     state = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")

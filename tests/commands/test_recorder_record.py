@@ -196,6 +196,19 @@ def test_what_is_wrong_is_said(
     golden("neuron-recorder/record-usage.txt", "\n".join(told))
 
 
+def test_a_simulated_host_is_kept_apart_from_this_one(
+    host: TickingHost, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert recorder.main(["record", "--source", f"model:{host.path}", "--for", "1s"]) == 64
+    assert (
+        "a simulated host is not recorded among this host's recordings: say where, with --to DIR"
+        in capfd.readouterr().err
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_where_recordings_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert default_directory({}) == "/var/lib/neuron-recorder"
