@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from neurontools.views.top.app import EVERY, PAGES
 from neurontools.views.top.panels.pages import PageTab
@@ -69,6 +70,20 @@ def test_help_has_the_keys_of_the_page_and_of_all_and_any_key_closes_it() -> Non
                 await pilot.press("down", "q")
                 assert about == app.page.ABOUT
                 assert not app.screen.is_modal
+
+    run(test)
+
+
+def test_a_key_that_follows_close_upon_the_one_that_closes_the_help_is_for_the_page() -> None:
+    async def test() -> None:
+        async with running(Host(), (120, 40)) as (app, pilot):
+            await pilot.press("o", "question_mark")
+            screen = app.screen
+            assert isinstance(screen, HelpScreen)
+            for key in ("x", "h"):
+                screen.on_key(events.Key(key, key))
+            await pilot.pause()
+            assert app.page.ABOUT.key == "h"
 
     run(test)
 

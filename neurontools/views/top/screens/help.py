@@ -83,8 +83,11 @@ class HelpScreen(ModalScreen[None]):
         self._panel.show(Block((Span("Help", "heading"),), note, self._rows), place)
 
     def on_key(self, event: events.Key) -> None:
-        """Closes the help."""
-        if not self.active_bindings.get(event.key) or event.key in ("question_mark", "escape"):
+        """Closes the help; a key that was on its way while another one closed it is for the page below."""
+        if not self.is_current:
+            event.stop()
+            self.app.simulate_key(event.key)
+        elif not self.active_bindings.get(event.key) or event.key in ("question_mark", "escape"):
             event.stop()
             self.dismiss()
 

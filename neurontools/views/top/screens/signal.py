@@ -63,7 +63,7 @@ class SignalScreen(ModalScreen[None]):
     def action_confirm(self) -> None:
         """First asks, then sends, then closes."""
         if self._outcome:
-            self.dismiss()
+            self.action_close()
         elif self._asked:
             self._outcome = _SENDING
             self.run_worker(self._deliver(SIGNALS[self._chosen][0]))
@@ -73,8 +73,9 @@ class SignalScreen(ModalScreen[None]):
             self._update()
 
     def action_close(self) -> None:
-        """Nothing is sent."""
-        self.dismiss()
+        """Nothing is sent. A second key may be on its way while the first one closes."""
+        if self.is_current:
+            self.dismiss()
 
     async def _deliver(self, number: int) -> None:
         """Beside the screen: whoever passes the signal on may be slow."""
