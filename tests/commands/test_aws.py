@@ -62,6 +62,7 @@ def test_neuron_monitor_follows_the_lines(tmp_path: Path) -> None:
     assert {listed[0]["pid"] for listed in runtimes} == expected
 
 
+@pytest.mark.slow
 def test_neuron_monitor_says_in_the_document_when_the_command_has_died(tmp_path: Path) -> None:
     command = script(tmp_path, "head -1 $LINES; sleep 0.3; echo 'out of memory' >&2; exit 5")
     (tmp_path / "fast.json").write_text('{"period": "500ms"}')
@@ -121,6 +122,7 @@ def test_lines_that_are_piped_into_neuron_monitor() -> None:
     check_same(LINES[0], result.stdout)
 
 
+@pytest.mark.slow
 def test_lines_that_are_piped_into_neuron_top_leave_it_the_keyboard() -> None:
     lines_fd, write_fd = os.pipe()
     stop = threading.Event()

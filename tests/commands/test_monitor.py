@@ -116,6 +116,7 @@ def test_the_first_document_comes_at_once_and_the_second_a_period_later(host: Ti
         assert select.select([stdout(process)], [], [], 0.5)[0] == []
 
 
+@pytest.mark.slow
 def test_without_a_past_the_first_document_takes_a_second() -> None:
     with socket_path() as path:
         host = TickingHost(path, has_past=False)

@@ -138,6 +138,7 @@ def test_more_series_than_allowed_are_left_out(host: TickingHost) -> None:
     assert "left out series beyond the first 2, such as NeuronCoreFlops of i-00000000000000000" in done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_a_source_that_goes_away_is_published_as_down(host: TickingHost) -> None:
     words = command("--source", f"model:{host.path}", "--dry-run", "--period", "1s")
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -122,6 +122,7 @@ def test_a_kill_at_any_time_loses_the_last_reading_at_most(tmp_path: Path) -> No
         assert frames_in(tmp_path / str(number))[0]
 
 
+@pytest.mark.slow
 def test_it_survives_a_host_that_goes_away_and_is_booted(host: TickingHost, tmp_path: Path) -> None:
     with recording(command(host, tmp_path)) as process:
         asked(host, 3)
@@ -138,6 +139,7 @@ def test_it_survives_a_host_that_goes_away_and_is_booted(host: TickingHost, tmp_
     assert back.startswith("neuron-recorder: recording again; ") and back.endswith("readings were lost so far")
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_once_and_what_was_written_stays(host: TickingHost, tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk: the calls fail in the same places."""
     limited = ["sh", "-c", 'ulimit -f 3; exec "$@"', "sh", *command(host, tmp_path)]

@@ -90,6 +90,7 @@ def test_once_prints_what_the_view_makes_of_the_source(host: Host, model: str) -
     assert (result.stderr, result.returncode) == ("", 0)
 
 
+@pytest.mark.slow
 def test_once_on_a_model_that_stands_still_says_how_to_move_it() -> None:
     with short_directory() as directory, running(directory, "--scenario", "idle", "--stepped"):
         result = neuron_top("--once", "--source", f"model:{socket_in(directory)}")

@@ -214,6 +214,7 @@ def test_readers_see_the_instants_on_the_way_of_an_advance(busy: Daemon) -> None
     assert not os.path.exists(path)
 
 
+@pytest.mark.slow
 def test_clients_that_leave_during_their_advance_harm_nobody(busy: Daemon) -> None:
     path, pid = busy
     for _ in range(70):

@@ -343,6 +343,7 @@ def test_a_hardware_that_cannot_be_read_is_an_error() -> None:
             call()
 
 
+@pytest.mark.slow
 def test_the_files_of_an_old_driver_and_the_lines_of_one_host(tmp_path: Path) -> None:
     tree = Tree(tmp_path, "trn2.48xlarge", "2.26.5.0")
     lines = printed("two-tenants", "trn2.48xlarge")

@@ -72,6 +72,7 @@ def test_what_a_user_writes_reaches_the_model(kept: Kept) -> None:
     assert shown[0] == 0
 
 
+@pytest.mark.slow
 def test_a_stepped_model_that_does_not_move_writes_nothing(kept: Kept) -> None:
     _, root = kept
     before = marker(root)

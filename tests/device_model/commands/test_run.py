@@ -194,6 +194,7 @@ if "--foreground" in sys.argv:
 """
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_is_told_by_run() -> None:
     with short_directory() as directory:
         (directory / "sitecustomize.py").write_text(BREAKING)

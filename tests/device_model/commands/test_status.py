@@ -57,6 +57,7 @@ def test_status_as_json_is_one_document(model: Path, capsys: pytest.CaptureFixtu
     assert (about["mode"], about["speed"], about["instance"]) == ("stepped", 0.0, "inf2.48xlarge")
 
 
+@pytest.mark.slow
 def test_following_a_model_that_stands_still_says_how_to_move_it(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_line_adds_up_what_is_alike(workloads: tuple[WorkloadInterval, ...], t
     assert _progress(interval_of(*workloads)).startswith(f"{text}memory ")
 
 
+@pytest.mark.slow
 def test_a_running_model_that_kept_no_past_is_looked_at_twice(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,6 +97,7 @@ def test_of_two_starts_at_once_one_wins() -> None:
         await_end(pid)
 
 
+@pytest.mark.slow
 def test_a_killed_daemon_is_in_nobodys_way() -> None:
     with short_directory() as directory:
         with running(directory, "--scenario", "idle") as pid:

@@ -129,6 +129,7 @@ def test_a_lost_source_leaves_dim_values_and_comes_back_as_another_host() -> Non
     run(test)
 
 
+@pytest.mark.slow
 def test_keys_work_while_the_source_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_module, "_LEAST_SILENCE_S", 0.05)
 
