@@ -33,8 +33,10 @@ class _NobodyReadsError(Exception):
     """The reader of standard output has gone."""
 
 
-def run(name: str, body: Callable[[], None]) -> int:
-    """Runs a command and returns its exit code; an error that is not the program's fault becomes a line or two."""
+def run(name: str, body: Callable[[], int | None]) -> int:
+    """Runs a command and returns its exit code, the one that it gives itself if it gives one; an error that is not the
+    program's fault becomes a line or two.
+    """
     try:
         return _run(name, body)
     except KeyboardInterrupt:
@@ -68,9 +70,9 @@ def write(text: str, plain: Callable[[str], str] = str) -> None:
         raise OutputError(f"cannot write the output: {error.strerror}") from None
 
 
-def _run(name: str, body: Callable[[], None]) -> int:
+def _run(name: str, body: Callable[[], int | None]) -> int:
     try:
-        body()
+        return body() or EXIT_OK
     except FlagError as error:
         if name in _OFFICIAL:
             write(f"{error}\n")
@@ -81,7 +83,6 @@ def _run(name: str, body: Callable[[], None]) -> int:
         raise
     except Exception as error:
         return _report(name, error)
-    return EXIT_OK
 
 
 def _report(name: str, error: Exception) -> int:

@@ -54,13 +54,7 @@ class _Options(NamedTuple):
 
 def main(arguments: Sequence[str]) -> int:
     """Runs it with the words after its name; returns the command's exit code, or its own."""
-    outcome = errors.EXIT_OK
-
-    def body() -> None:
-        nonlocal outcome
-        outcome = _run(arguments)
-
-    return errors.run(NAME, body) or outcome
+    return errors.run(NAME, lambda: _run(arguments))
 
 
 def entry() -> int:

@@ -54,13 +54,7 @@ class _Options(NamedTuple):
 
 def main(arguments: Sequence[str]) -> int:
     """Runs neuron-monitor with the words after its name; returns its exit code."""
-    outcome = errors.EXIT_OK
-
-    def body() -> None:
-        nonlocal outcome
-        outcome = _run(arguments)
-
-    return errors.run(NAME, body) or outcome
+    return errors.run(NAME, lambda: _run(arguments))
 
 
 def entry() -> int:

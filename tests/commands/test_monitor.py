@@ -35,15 +35,6 @@ ENTRY = "import sys; sys.path[:0] = {paths!r}; from neurontools.commands.monitor
 LOGFMT = re.compile(r'time="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ" level=(\w+) msg="((?:[^"\\]|\\.)*)"')
 
 
-@pytest.fixture
-def host() -> Iterator[TickingHost]:
-    with socket_path() as path:
-        host = TickingHost(path)
-        host.boot("first")
-        yield host
-        host.stop()
-
-
 def command(*words: str, after: str = "sys.exit(entry())") -> list[str]:
     paths = [str(ROOT), sysconfig.get_path("purelib")]
     return [sys.executable, "-I", "-S", "-c", ENTRY.format(paths=paths, after=after), *words]

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,19 +17,9 @@ import pytest
 from neurontools.commands.monitor_cloudwatch import NAME
 from tests.commands.host import TickingHost
 from tests.conftest import ROOT, Golden
-from tests.sources.server import socket_path
 
 SOON_S = 20
 CODE = "import sys; from neurontools.commands.monitor_cloudwatch import {entry}; sys.exit({entry}())"
-
-
-@pytest.fixture
-def host() -> Iterator[TickingHost]:
-    with socket_path() as path:
-        host = TickingHost(path)
-        host.boot("first")
-        yield host
-        host.stop()
 
 
 def command(*words: str, official: bool = False) -> list[str]:

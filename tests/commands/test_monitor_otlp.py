@@ -6,25 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from tests.commands.host import TickingHost
 from tests.conftest import ROOT
-from tests.sources.server import socket_path
 
 SOON_S = 30
 CODE = "import sys; from neurontools.commands.monitor_otlp import entry; sys.exit(entry())"
-
-
-@pytest.fixture
-def host() -> Iterator[TickingHost]:
-    with socket_path() as path:
-        host = TickingHost(path)
-        host.boot("first")
-        yield host
-        host.stop()
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -19,19 +18,9 @@ from tests.commands.host import TickingHost
 from tests.conftest import ROOT
 from tests.exporters.nodes import interval_of, inventory_for, report_of
 from tests.sources.kubernetes.kubelets import CORE, container, kubelet, pods
-from tests.sources.server import socket_path
 
 SOON_S = 30
 CODE = "import sys; from neurontools.commands.monitor_prometheus import {entry}; sys.exit({entry}())"
-
-
-@pytest.fixture
-def host() -> Iterator[TickingHost]:
-    with socket_path() as path:
-        host = TickingHost(path)
-        host.boot("first")
-        yield host
-        host.stop()
 
 
 def command(*words: str, official: bool = False) -> list[str]:

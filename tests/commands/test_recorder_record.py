@@ -27,15 +27,6 @@ FIRST_S = 100
 CODE = "import sys; from neurontools.commands.recorder import entry; sys.exit(entry())"
 
 
-@pytest.fixture
-def host() -> Iterator[TickingHost]:
-    with socket_path() as path:
-        host = TickingHost(path)
-        host.boot("first")
-        yield host
-        host.stop()
-
-
 def command(host: TickingHost, directory: Path, *words: str) -> list[str]:
     source = ("--source", f"model:{host.path}", "--period", "100ms", "--to", str(directory))
     return [sys.executable, "-c", CODE, "record", *source, *words]
