@@ -27,10 +27,9 @@ def render(account: Account) -> str:
 
 
 def _paragraphs(account: Account) -> Iterator[tuple[str, str]]:
-    origin = account.origin
-    of = f"SIMULATED {origin.scenario or ''}".rstrip() if origin.simulated else origin.kind
     lasted = format_duration_ns(round(account.duration_s * NS_PER_S), 1)
-    yield "job", f"{join(account.command)}: exit code {account.exit_code}, {lasted} on {account.instance_type} ({of})"
+    host = f"{account.instance_type} ({account.origin.mark})"
+    yield "job", f"{join(account.command)}: exit code {account.exit_code}, {lasted} on {host}"
     yield "compute", _compute(account)
     yield "codes", _codes(account)
     yield "memory", _memory(account)

@@ -10,6 +10,7 @@ from neurontools.commands import errors
 from neurontools.commands.recorded import opened, recordings_at
 from neurontools.recording import Recording
 from neurontools.recording.directory import default_directory
+from neurontools.schema.snapshot import Origin
 from neurontools.schema.source import SourceError
 from neurontools.units import format_bytes, format_duration_ns, format_time_ns
 
@@ -34,7 +35,7 @@ class Host(NamedTuple):
     @property
     def mark(self) -> str:
         """Where from, in a word or two; what is simulated says so."""
-        return f"SIMULATED {self.scenario or ''}".rstrip() if self.simulated else self.origin
+        return Origin(kind=self.origin, simulated=self.simulated, scenario=self.scenario).mark
 
 
 class Facts(NamedTuple):

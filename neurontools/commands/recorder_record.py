@@ -199,9 +199,8 @@ class _Recorder:
 
     def _greeting(self, frame: Frame) -> str:
         origin, limits = frame.snapshot.head.origin, self._options.limits
-        of = f"SIMULATED {origin.scenario or ''}".rstrip() if origin.simulated else origin.kind
         return (
-            f"recording {frame.inventory.instance_type} ({of}) to {self._options.directory}, a reading in "
+            f"recording {frame.inventory.instance_type} ({origin.mark}) to {self._options.directory}, a reading in "
             f"{format_duration_ns(self._options.period_ns)}; kept for {format_duration_ns(limits.keep_ns)} "
             f"and up to {format_bytes(limits.most_bytes)}"
         )

@@ -20,6 +20,11 @@ class Origin(Document, frozen=True, kw_only=True):
     scenario: str | None = None
     pinned: tuple[str, ...] = ()
 
+    @property
+    def mark(self) -> str:
+        """Where from, in a word or two; what is simulated says so."""
+        return f"SIMULATED {self.scenario or ''}".rstrip() if self.simulated else self.kind
+
 
 class Gap(Document, frozen=True, kw_only=True):
     """Why a part is unknown, and what would supply it."""
