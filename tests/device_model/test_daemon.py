@@ -199,11 +199,11 @@ def test_readers_see_the_instants_on_the_way_of_an_advance(busy: Daemon) -> None
     with begin_advance(path, LONG_NS) as waiting, Client(path) as client:
         times, slowest = [], 0.0
         for _ in range(10):
-            started = time.monotonic()
+            started = running_s(pid)
             times.append(client.call("snapshot")["head"]["time_ns"])
-            slowest = max(slowest, time.monotonic() - started)
+            slowest = max(slowest, running_s(pid) - started)
             time.sleep(0.02)
-        assert slowest < 0.5
+        assert slowest < 0.25
         assert times == sorted(times)
         assert len(set(times)) > 5
         client.call("stop")
