@@ -2,13 +2,14 @@
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Callable
-from typing import Any
+from types import FrameType
+from typing import Any, Self
 
 from device_model.commands.arguments import add_model
 from device_model.commands.ask import duration
-from device_model.commands.failure import USAGE, Failure, of_system
+from device_model.commands.failure import SIGNALLED, USAGE, Failure, of_system
 from device_model.commands.progress import Progress
 from device_model.commands.rehearsal import missed_faults
 from device_model.commands.serve import make_model
@@ -46,12 +47,16 @@ def record(options: Any) -> int:
     model = make_model(options.scenario, options.instance, options.seed, stepped=True)
     fd = _created(options.file, options.force)
     try:
-        count = _write(model, Writer(fd, options.command_lines), for_ns, step_ns)
+        with _Stop() as stop:
+            count = _write(model, Writer(fd, options.command_lines), for_ns, step_ns, stop)
         size = os.fstat(fd).st_size
     except OSError as error:
         raise of_system("cannot write", options.file, error) from None
     finally:
         os.close(fd)
+    if stop.number is not None:
+        print(f"neuron-model: stopped early: {options.file} has {count:,} readings", file=sys.stderr)
+        return SIGNALLED + stop.number
     for line in missed_faults(model):
         print(f"neuron-model: note: {line}", file=sys.stderr)
     print(
@@ -84,44 +89,79 @@ def _created(path: str, force: bool) -> int:
         raise of_system("cannot write", path, error) from None
 
 
-def _write(model: Simulation, writer: Writer, for_ns: int, step_ns: int) -> int:
-    """Writes a frame at the start and after each whole step; returns how many."""
-    progress, log = Progress(model, for_ns), _Log(model)
-    lost = 0
+class _Stop:
+    """Inside, SIGINT and SIGTERM only ask to stop: a reading that is under way is recorded whole, or not at all.
+
+    `number` is that of the signal that came. A second one acts at once, as ever.
+    """
+
+    _NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in self._NUMBERS:
+            before = signal.signal(number, self._ask)
+            if before == signal.SIG_IGN:
+                signal.signal(number, signal.SIG_IGN)
+            else:
+                self._before[number] = before
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._before:
+            signal.signal(*self._before.popitem())
+
+    def _ask(self, number: int, _: FrameType | None) -> None:
+        self.number = number
+        self.__exit__()
+
+
+def _write(model: Simulation, writer: Writer, for_ns: int, step_ns: int, stop: _Stop) -> int:
+    """Writes a frame at the start and after each whole step, until it is stopped; returns how many."""
+    log = _Log(model, Progress(model, for_ns), stop)
+    count = 0
     try:
         for up_ns in range(0, for_ns + 1, step_ns):
-            events = log.until(model.epoch_ns + up_ns, progress)
-            lost += events.lost
+            events = log.until(model.epoch_ns + up_ns)
+            if events is None:
+                break
             writer.write(Frame(model.snapshot(), model.inventory(), events))
+            count += 1
     finally:
-        progress.end()
+        log.progress.end()
         writer.end_block()
-    if lost:
-        print(f"neuron-model: note: {lost:,} events came faster than they could be fetched", file=sys.stderr)
-    return for_ns // step_ns + 1
+    if log.lost:
+        print(f"neuron-model: note: {log.lost:,} events came faster than they could be fetched", file=sys.stderr)
+    return count
 
 
 class _Log:
     """A model's events in order."""
 
-    def __init__(self, model: Simulation) -> None:
+    def __init__(self, model: Simulation, progress: Progress, stop: _Stop) -> None:
+        self.progress = progress
+        self.lost = 0
         self._model = model
+        self._stop = stop
         self._seen = 0
 
-    def until(self, to_ns: int, progress: Callable[[], None]) -> Events:
-        """Moves the model on, and returns what happened on the way."""
-
-        def go_on() -> bool:
-            progress()
-            return False
-
+    def until(self, to_ns: int) -> Events | None:
+        """Moves the model on, and returns what happened on the way; None when it was stopped."""
         happened: list[Event] = []
         lost = 0
-        while True:
-            self._model.advance(min(to_ns, self._model.now_ns + _STRIDE_NS), go_on)
+        while self._model.advance(min(to_ns, self._model.now_ns + _STRIDE_NS), self._pauses):
             fetched = self._model.events(self._seen)
             happened += fetched.events
             lost += fetched.lost
             self._seen = happened[-1].seq if happened else self._seen
             if self._model.now_ns == to_ns:
-                return Events(events=tuple(happened), lost=lost)
+                self.lost += lost
+                return None if self._stop.number else Events(events=tuple(happened), lost=lost)
+        return None
+
+    def _pauses(self) -> bool:
+        self.progress()
+        return self._stop.number is not None

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from device_model.__main__ import main
-from device_model.commands.record import _Log
+from device_model.commands.progress import Progress
+from device_model.commands.record import _Log, _Stop
 from device_model.commands.serve import make_model
 from device_model.runtime import eventlog
 from device_model.simulation import NS
@@ -77,8 +78,8 @@ def test_no_event_is_lost_in_a_long_step(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(eventlog, "KEPT", 300)
     storm = [{"fault": "out-of-bounds", "process": "a", "every": "200ms"}]
     model = host(server("a", restart="100ms"), instance="inf2.xlarge", faults=storm)
-    happened = _Log(model).until(model.now_ns + 900 * NS, lambda: None)
-    assert happened.lost == 0
+    happened = _Log(model, Progress(model, 900 * NS), _Stop()).until(model.now_ns + 900 * NS)
+    assert happened is not None and happened.lost == 0
     assert [event.seq for event in happened.events] == list(range(1, len(happened.events) + 1))
     assert len(happened.events) > 1_500
 
@@ -139,18 +140,20 @@ def test_what_fitted_on_a_full_disk_is_kept(tmp_path: Path) -> None:
         assert recording.damage == []
 
 
-def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_it_keeps_what_was_recorded(number: signal.Signals, tmp_path: Path) -> None:
     path = tmp_path / "a.nrec"
     command = [*COMMAND, "record", *LEAK, "--for", "3650d", str(path)]
     with subprocess.Popen(command, env=surroundings(tmp_path), stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + PATIENCE_S
         while not (path.exists() and path.stat().st_size > 20_000) and time.monotonic() < deadline:
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 128 + signal.SIGINT
-    assert "Traceback" not in err
+    assert process.returncode == 128 + number
     with Recording(str(path)) as recording:
-        assert sum(block.frames for block in recording.blocks) == len(list(recording.frames())) > 10
+        count = len(list(recording.frames()))
+        assert sum(block.frames for block in recording.blocks) == count > 10
+        assert err.splitlines()[-1] == f"neuron-model: stopped early: {path} has {count} readings"
         assert all(block.events is not None for block in recording.blocks)
     assert os.path.getsize(path) == recording.blocks[-1].stop
