@@ -76,7 +76,7 @@ class World:
 
     def _start_of(self, spec: ProcessSpec, name: str, cores: tuple[Core, ...]) -> _Start:
         return _Start(
-            Identity(name, name, spec.user, spec.command),
+            Identity(name, name, spec.user, spec.command, spec.name if spec.launched else ""),
             spec.workload.teams(self.node, cores),
             parse_duration_ns(spec.start),
             None if spec.stop is None else parse_duration_ns(spec.stop),

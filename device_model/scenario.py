@@ -44,7 +44,8 @@ class ProcessSpec(Part):
 
     With `compile` the host compiles the model for that long before it is loaded, and the process has its cores
     meanwhile. With `restart` a supervisor starts a process again that long after its end, unless it was the
-    scenario's `stop`. The runtime waits for an execution as long as `execution_timeout` says, which on a real host
+    scenario's `stop`. With `launched` one program starts all replicas, as torchrun does its ranks: it holds no device,
+    and is their parent. The runtime waits for an execution as long as `execution_timeout` says, which on a real host
     NEURON_RT_EXEC_TIMEOUT does.
     """
 
@@ -56,6 +57,7 @@ class ProcessSpec(Part):
     stop: Duration | None = None
     compile: LongDuration | None = None
     restart: LongDuration | None = None
+    launched: bool = False
     execution_timeout: LongDuration | None = None
     first_core: int | None = Field(default=None, ge=0, le=1_000_000)
     workload: Workload

@@ -38,6 +38,7 @@ def process_reading(world: World, process: Process, time_ns: int) -> schema.Proc
         vcpu_user_ns=used.user_ns,
         vcpu_system_ns=used.system_ns,
         workload=None if program is None else program.reading(time_ns),
+        parent_pid=process.parent_pid,
     )
 
 

@@ -12,13 +12,20 @@ from neurontools.schema.histogram import Histogram, bucket_of
 
 
 class Identity(NamedTuple):
-    """How a process is known: `name` keys its draws and is unique, `tag` is its NEURON_PROCESS_TAG."""
+    """How a process is known: `name` keys its draws and is unique, `tag` is its NEURON_PROCESS_TAG.
+
+    Processes with the same `launcher` are started by one program, which holds no device; without one, by init.
+    """
 
     name: str
     tag: str
     user: str
     command: str
+    launcher: str = ""
 
+
+INIT_PID = 1
+"""The process that starts a host's services."""
 
 TIMEOUT_NS = DEFAULT_EXECUTION_TIMEOUT_S * NS
 """How long a process waits for an execution, unless it was told otherwise (NEURON_RT_EXEC_TIMEOUT)."""
@@ -115,8 +122,10 @@ class Process:
         teams: tuple[tuple[Team, ...], ...],
         lanes: tuple[Lane, ...],
         timeout_ns: int = TIMEOUT_NS,
+        parent_pid: int = INIT_PID,
     ) -> None:
         self.pid = pid
+        self.parent_pid = parent_pid
         self.started_ns = started_ns
         self.identity = identity
         self.cores = tuple(core for lane in teams for team in lane for core in team.cores)

@@ -26,7 +26,7 @@ from device_model.runtime.loading import (
     Piece,
     base_pieces,
 )
-from device_model.runtime.process import TIMEOUT_NS, Ended, Failing, Identity, LoadedModel, Process, Team
+from device_model.runtime.process import INIT_PID, TIMEOUT_NS, Ended, Failing, Identity, LoadedModel, Process, Team
 from neurontools.hardware.chips import cores_of_bank
 from neurontools.hardware.nrt import STATUSES
 from neurontools.schema.events import KERNEL_LOG, PROCESS_END, PROCESS_START, RUNTIME_LOG
@@ -36,6 +36,9 @@ RUNTIME_VERSION = "2.31.24"
 
 FIRST_PID, PID_STEP = 4096, 61
 """Process numbers lie a little apart, as on a host where other programs start too."""
+
+LAUNCHER_BEFORE = 12
+"""How far below the pid of the first process that it starts a launcher has its own."""
 
 FIRST_MODEL_ID = 10001
 
@@ -62,6 +65,7 @@ class Runtime:
         self._loading: dict[int, list[Ticket]] = {}
         self._ended: dict[int, Ended] = {}
         self._started = 0
+        self._launchers: dict[str, int] = {}
 
     def start(
         self, time_ns: int, identity: Identity, teams: tuple[Team, ...], ended: Ended, timeout_ns: int = TIMEOUT_NS
@@ -73,6 +77,8 @@ class Runtime:
         cores = tuple(core for team in teams for core in team.cores)
         pid = FIRST_PID + PID_STEP * self._started
         self._started += 1
+        launcher = identity.launcher
+        parent = self._launchers.setdefault(launcher, pid - LAUNCHER_BEFORE) if launcher else INIT_PID
         self._event(time_ns, PROCESS_START, identity.command, pid)
         if not self._admitted(time_ns, pid, cores):
             self._event(time_ns, PROCESS_END, f"{identity.command}: exit status 1", pid)
@@ -87,7 +93,8 @@ class Runtime:
         groups = [
             tuple(self.node.begin_work(team.cores, team.patterns, time_ns) for team in lane) for lane in lanes.values()
         ]
-        process = Process(pid, time_ns, identity, tuple(map(tuple, lanes.values())), tuple(groups), timeout_ns)
+        by_lane = tuple(map(tuple, lanes.values()))
+        process = Process(pid, time_ns, identity, by_lane, tuple(groups), timeout_ns, parent)
         self.processes[pid] = process
         self._executor.join(process)
         self.disturbed(time_ns, process)

@@ -100,6 +100,7 @@ def process_interval(
         workload=_workload(part(previous, "workload"), current.workload, period, meters),
         **_vcpu("user", previous, current, vcpu_ns, meters),
         **_vcpu("system", previous, current, vcpu_ns, meters),
+        parent_pid=current.parent_pid,
     )
 
 

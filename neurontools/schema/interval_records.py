@@ -248,6 +248,7 @@ class ProcessInterval(Document, frozen=True, kw_only=True):
     resident_bytes: int | None = None
     models: tuple[LoadedModel, ...] | None = None
     workload: WorkloadInterval | None = None
+    parent_pid: int | None = None
 
 
 class CpuPercents(Compact, frozen=True):

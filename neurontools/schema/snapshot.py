@@ -216,7 +216,8 @@ class Process(Document, frozen=True, kw_only=True):
 
     `memory` is bytes by physical core (over the node) and category; `executions` is keyed by
     neuron-monitor's outcomes, `errors` by its error kinds; `groups` are tensor-parallel groups of
-    physical cores. `time_ns` is when its counters were read, if not at the head's time.
+    physical cores. `time_ns` is when its counters were read, if not at the head's time. `parent_pid` is the pid of the
+    process that started it, or of the one that took it over when that ended; 1 is the init process.
     """
 
     pid: int
@@ -240,6 +241,7 @@ class Process(Document, frozen=True, kw_only=True):
     vcpu_user_ns: int | None = None
     vcpu_system_ns: int | None = None
     workload: Workload | None = None
+    parent_pid: int | None = None
 
 
 class CpuTimes(Compact, frozen=True):

@@ -190,6 +190,7 @@ class _Draw:
             vcpu_user_ns=self.maybe(lambda: self.up_to(10**12)),
             vcpu_system_ns=self.maybe(lambda: self.up_to(10**12)),
             workload=self.maybe(self.workload),
+            parent_pid=self.maybe(lambda: self.up_to(2000)),
         )
 
     def host(self) -> Host:

@@ -119,12 +119,13 @@ class Tree:
         command: str = "python serve.py",
         uid: int = 1000,
         started: int = 12_345,
+        parent: int = 1,
     ) -> None:
         """A process; `devices` gives the open flags for each device that it has open."""
         directory = f"proc/{pid}"
         fields = [
             "S",
-            "1",
+            str(parent),
             *["0"] * 9,
             "250",
             "50",

@@ -26,7 +26,6 @@ _OPEN_READ_WRITE = 0o2000002
 """O_RDWR | O_CLOEXEC: how a runtime holds a device; a tool that only looks would show O_WRONLY."""
 
 _STANDARD_STREAMS = 3
-_PARENT = 1
 
 
 def host_files(snapshot: Snapshot, boot_ns: int, driver_loaded: bool) -> Iterator[Entry]:
@@ -118,7 +117,7 @@ def _meminfo(host: Host) -> str:
 def _process_stat(process: Process, name: str, boot_ns: int) -> str:
     """Fields 1 to 52, see proc_pid_stat(5); those that the model knows nothing about are 0."""
     fields = [0] * 53
-    fields[4] = _PARENT
+    fields[4] = process.parent_pid or 0
     fields[5] = fields[6] = process.pid
     fields[8] = -1
     fields[14], fields[15] = _ticks(process.vcpu_user_ns or 0), _ticks(process.vcpu_system_ns or 0)
@@ -148,7 +147,7 @@ def _process_status(process: Process, name: str) -> str:
         "Tgid": process.pid,
         "Ngid": 0,
         "Pid": process.pid,
-        "PPid": _PARENT,
+        "PPid": process.parent_pid or 0,
         "TracerPid": 0,
         "Uid": ids,
         "Gid": ids,

@@ -51,7 +51,9 @@ _SPLIT = Gap(
     supply="the driver's sysfs",
 )
 _DRIVER_S = Gap(reason="AWS's neuron-monitor does not print it", supply="the driver's sysfs")
-_UNNAMED = Gap(reason="AWS's neuron-monitor does not print users, commands and versions", supply="/proc, run as root")
+_UNNAMED = Gap(
+    reason="AWS's neuron-monitor does not print users, commands, versions and parents", supply="/proc, run as root"
+)
 _NO_FLOPS = Gap(reason="this release of AWS's neuron-monitor does not print FLOP/s", supply="a newer release of it")
 _NO_VCPUS = Gap(reason="how many vCPUs this instance has is not known", supply="vcpu_usage in its configuration")
 
@@ -75,7 +77,7 @@ def gaps_of(totals: Totals) -> dict[str, Gap]:
 
 @cache
 def _always() -> dict[str, Gap]:
-    named = dict.fromkeys(("user", "command", "runtime_version"), _UNNAMED)
+    named = dict.fromkeys(("user", "command", "runtime_version", "parent_pid"), _UNNAMED)
     made = dict.fromkeys(("latency_total_histogram", "latency_device_histogram"), _RECONSTRUCTED)
     lacks = {part: _lack(name) for part, name in _LACKS.items()}
     lacks |= dict.fromkeys(("serial_number", "reset_state"), _DRIVER_S)

@@ -46,9 +46,10 @@ class Handles(NamedTuple):
 
 
 class Stat(NamedTuple):
-    """What /proc/PID/stat says, in clock ticks and pages."""
+    """What /proc/PID/stat says, in clock ticks and pages; `parent` is 0 where that is in another pid namespace."""
 
     command: str
+    parent: int
     user_ticks: int
     system_ticks: int
     started_ticks: int
@@ -115,12 +116,12 @@ def read_stat(root: Root, pid: int) -> Stat | None:
         # The name is in parentheses and may hold anything, more of them too.
         before, _, after = root.read(f"proc/{pid}/stat", _LINE_BYTES).decode("utf-8", "replace").rpartition(")")
         fields = after.split()
-        user, system, started, resident = (int(fields[i]) for i in (11, 12, 19, 21))
+        parent, user, system, started, resident = (int(fields[i]) for i in (1, 11, 12, 19, 21))
     except (OSError, ValueError, IndexError):
         return None
-    if min(user, system, started) < 0 or max(user, system, started, resident) > _MOST_CPU:
+    if min(parent, user, system, started) < 0 or max(parent, user, system, started, resident) > _MOST_CPU:
         return None
-    return Stat(before.partition("(")[2], user, system, started, max(0, resident))
+    return Stat(before.partition("(")[2], parent, user, system, started, max(0, resident))
 
 
 def runtime_version(root: Root, pid: int) -> str | None:

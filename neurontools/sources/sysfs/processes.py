@@ -16,6 +16,7 @@ from neurontools.units import NS_PER_S
 _BY_PROCESS = ("execution_stats", "memory_used", "executions", "errors", "latency_total", "latency_device", "models")
 """What the driver does not tell of a process: fields, and the groups of neuron-monitor that are made of them."""
 
+_OUTSIDE = ("a process that was started from outside this container has its parent there", "the host's pid namespace")
 _UNCLAIMED = ("it cannot be told which cores a process uses: it shares a device, or hides its environment", None)
 
 
@@ -48,6 +49,8 @@ def _record(
     cores = cores_of(held.handles, person.environment, alone, around.cores_per_device, around.core_size)
     if not cores:
         reasons.one("cores", _UNCLAIMED)
+    if not stat.parent:
+        reasons.one("parent_pid", _OUTSIDE)
     return Process(
         pid=held.pid,
         started_ns=around.boot_ns + stat.started_ticks * TICK_NS,
@@ -60,4 +63,5 @@ def _record(
         resident_bytes=stat.resident_pages * around.page_bytes,
         vcpu_user_ns=stat.user_ticks * TICK_NS,
         vcpu_system_ns=stat.system_ticks * TICK_NS,
+        parent_pid=stat.parent or None,
     )

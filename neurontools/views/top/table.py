@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from neurontools.schema.interval import Interval, ProcessInterval
 from neurontools.views.top import quantities
+from neurontools.views.top.kinship import Kin, forest
 from neurontools.views.top.quantities import Sizes
 from neurontools.views.top.spans import clean
 
@@ -16,6 +17,9 @@ Value = str | int | float | None
 
 _MOST_COMMAND = 10_000
 _MOST_JOB = 10
+INDENT = 2
+"""Columns by which the tree shifts what is below a row."""
+_MOST_PID = 24
 
 
 class Column(NamedTuple):
@@ -35,11 +39,15 @@ class Column(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of the table: a process, or in the tree a user or a model; `texts` by the name of the column."""
+    """A line of the table: a process, or in the tree one of its models, or (without a `key`) what processes belong to.
+
+    `texts` are by the name of the column.
+    """
 
     key: Key | None
     texts: dict[str, str]
     depth: int = 0
+    model: bool = False
     busy: bool = True
     failing: bool = False
 
@@ -112,9 +120,9 @@ def table(interval: Interval, order: Order, every: Sequence[Column]) -> Table:
     by = next((column for column in every if column.name == order.column), every[0])
     found.sort(key=lambda process: process.pid)
     found.sort(key=partial(_sorting, by), reverse=by.number != order.reverse)
-    rows = _tree(found, every) if order.tree else (_row(process, every) for process in found)
     hidden = tuple(column for column in every if column not in shown)
-    return Table(tuple(rows), shown, hidden, len(interval.processes))
+    rows = tuple(_tree(found, every) if order.tree else (_row(process, every) for process in found))
+    return Table(rows, _with_room(shown, rows), hidden, len(interval.processes))
 
 
 def _sorting(column: Column, process: ProcessInterval) -> tuple[bool, str | int | float]:
@@ -125,22 +133,51 @@ def _sorting(column: Column, process: ProcessInterval) -> tuple[bool, str | int 
     return (value is not None) == column.number, missing if text is None else text
 
 
+def _with_room(shown: Sequence[Column], rows: Iterable[Row]) -> tuple[Column, ...]:
+    """The columns, the first of them wide enough for the tree."""
+    pid, *others = shown or (None,)
+    if pid is None:
+        return ()
+    needed = max((INDENT * row.depth + len(row.texts.get(pid.name, "")) for row in rows), default=0)
+    return pid._replace(width=max(pid.width, min(_MOST_PID, needed))), *others
+
+
 def _tree(processes: Sequence[ProcessInterval], every: Sequence[Column]) -> Iterator[Row]:
-    """Users, their processes, and the models of these."""
-    by_user: dict[str, list[ProcessInterval]] = {}
-    for process in processes:
-        by_user.setdefault(clean(process.user or "user unknown"), []).append(process)
+    """Users, what started their processes, these below each other, and the models of each."""
+    by_user: dict[str, list[Kin]] = {}
+    for kin in forest(processes):
+        by_user.setdefault(clean(next(kin.processes()).user or "user unknown"), []).append(kin)
     for user, own in by_user.items():
-        count = f"{len(own)} process{'es' * (len(own) != 1)}"
+        count = _counted(sum(1 for kin in own for _ in kin.processes()))
         yield Row(None, {"PID": user, "COMMAND": count, "TAG": count}, busy=False)
-        for process in own:
-            yield _row(process, every)._replace(depth=1)
-            for model in process.models or ():
-                held = sum(sum(piece.device_memory.values()) for piece in model.subgraphs)
-                cores = quantities.cores({piece.core for piece in model.subgraphs})
-                size = next(column.text for column in every if column.name == "DEV MEM")
-                texts = {"PID": str(model.model_id), "TAG": clean(model.name), "CORES": cores, "DEV MEM": size(held)}
-                yield Row(key_of(process), texts | {"COMMAND": clean(model.name)}, 2, model.running)
+        for kin in own:
+            yield from _branch(kin, every, 1)
+
+
+def _branch(kin: Kin, every: Sequence[Column], depth: int) -> Iterator[Row]:
+    """A program, the models that it has loaded, and the programs that it started."""
+    if kin.process is None:
+        count = _counted(len(kin.children))
+        yield Row(None, {"PID": str(kin.pid), "TAG": count, "COMMAND": f"parent of {count}"}, depth, busy=False)
+    else:
+        yield _row(kin.process, every)._replace(depth=depth)
+        yield from _models(kin.process, every, depth + 1)
+    for child in kin.children:
+        yield from _branch(child, every, depth + 1)
+
+
+def _models(process: ProcessInterval, every: Sequence[Column], depth: int) -> Iterator[Row]:
+    size = next(column.text for column in every if column.name == "DEV MEM")
+    for model in process.models or ():
+        held = sum(sum(piece.device_memory.values()) for piece in model.subgraphs)
+        cores = quantities.cores({piece.core for piece in model.subgraphs})
+        name = clean(model.name)
+        texts = {"PID": str(model.model_id), "TAG": name, "CORES": cores, "DEV MEM": size(held), "COMMAND": name}
+        yield Row(key_of(process), texts, depth, model=True, busy=model.running)
+
+
+def _counted(processes: int) -> str:
+    return f"{processes} process{'es' * (processes != 1)}"
 
 
 def _row(process: ProcessInterval, every: Sequence[Column]) -> Row:
@@ -148,7 +185,8 @@ def _row(process: ProcessInterval, every: Sequence[Column]) -> Row:
     texts = {name: column.text(value) for name, (column, value) in values.items() if value is not None}
     if process.cores:
         texts["CORES"] = quantities.cores(process.cores)
-    return Row(key_of(process), texts, 0, bool(process.utilization_percent), bool(sum((process.errors or {}).values())))
+    failing = bool(sum((process.errors or {}).values()))
+    return Row(key_of(process), texts, busy=bool(process.utilization_percent), failing=failing)
 
 
 def _searched(process: ProcessInterval) -> str:

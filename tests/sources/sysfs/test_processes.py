@@ -58,7 +58,16 @@ def test_a_process_with_all_that_its_files_tell(tree: Tree) -> None:
         resident_bytes=1024 * PAGE_BYTES,
         vcpu_user_ns=250 * NS_PER_S // 100,
         vcpu_system_ns=50 * NS_PER_S // 100,
+        parent_pid=1,
     )
+
+
+def test_a_parent_outside_the_container_is_unknown_and_why(tree: Tree) -> None:
+    tree.process(4200, {1: os.O_RDWR}, parent=0)
+    tree.process(4300, {1: os.O_RDWR}, parent=4200)
+    snapshot = read(tree)
+    assert [process.parent_pid for process in snapshot.processes or ()] == [None, 4200]
+    assert snapshot.head.gaps["parent_pid"].supply == "the host's pid namespace"
 
 
 @pytest.mark.parametrize("uid", ["9" * 5000, "\u00b2", "-1", ""], ids=["huge", "superscript", "negative", "empty"])
@@ -189,10 +198,10 @@ def test_others_are_looked_at_ever_more_seldom(tree: Tree, monkeypatch: pytest.M
     ],
 )
 def test_a_name_may_hold_anything(tree: Tree, stat: str, name: str) -> None:
-    numbers = " ".join(["0"] * 10 + ["11", "12"] + ["0"] * 6 + ["19", "0", "21"])
+    numbers = " ".join(["3"] + ["0"] * 9 + ["11", "12"] + ["0"] * 6 + ["19", "0", "21"])
     tree.write("proc/7/stat", f"{stat} {numbers}\n")
     found = holders.read_stat(Root(str(tree.root)), 7)
-    assert found == (name, 11, 12, 19, 21)
+    assert found == (name, 3, 11, 12, 19, 21)
 
 
 @pytest.mark.parametrize("text", ["", "7", "7 (a) S", "7 (a) S " + "x " * 30, "7 (a) S " + "-5 " * 30])

@@ -48,11 +48,17 @@ def _identity(process: ProcessInterval, now_ns: int) -> list[Line]:
         ("command", clean(process.command) if process.command else None),
         ("user", clean(process.user) if process.user else None),
         ("started", since if process.started_ns else None),
+        ("parent", _parent(process.parent_pid)),
         ("runtime", clean(process.runtime_version) if process.runtime_version else None),
         ("cores", quantities.cores(process.cores) or "none"),
         ("groups", groups or None),
     )
     return [_line(name, value) for name, value in entries if value is not None]
+
+
+def _parent(pid: int | None) -> str | None:
+    """The process that started it, by its pid."""
+    return None if pid is None else f"{pid}{' (init)' * (pid == 1)}"
 
 
 def _work(process: ProcessInterval, why: Callable[[str], str]) -> list[Line]:

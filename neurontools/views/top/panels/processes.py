@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from neurontools.views.top.spans import Block, Line, Span, cut, left, linked, right
-from neurontools.views.top.table import Column, Key, Order, Row, Table
+from neurontools.views.top.table import INDENT, Column, Key, Order, Row, Table
 
 _HEAD = Row(None, {})
 _GAP = 1
 _LEAST_COMMAND = 12
-_INDENT = 2
 _MISSING = "-"
 _SORTED = {False: "▼", True: "▲"}
 _FOLLOWS = frozenset({"COMMAND"})
@@ -24,7 +23,7 @@ def render(table: Table, order: Order, selected: Key | None, width: int, why: Ca
         if row is _HEAD:
             return Line(cut(_names(shown, order, width), width))
         spans = linked(_cells(row, shown, width), f"select_process{row.key}") if row.key else _cells(row, shown, width)
-        return Line(cut(spans, width), "selected" * (row.key is not None and row.key == selected and row.depth < 2))
+        return Line(cut(spans, width), "selected" * (row.key is not None and row.key == selected and not row.model))
 
     focus = next((n for n, row in enumerate(table.rows, 1) if row.key == selected and row.key is not None), None)
     rows = (_HEAD, *table.rows)
@@ -64,9 +63,9 @@ def _cells(row: Row, shown: Sequence[Column], width: int) -> list[Span]:
     role = "text" if row.busy else "dim"
     spans = []
     for column, room in zip(shown, _widths(shown, width), strict=True):
-        text = row.texts.get(column.name, "" if row.key is None or row.depth > 1 else _MISSING)
+        text = row.texts.get(column.name, "" if row.key is None or row.model else _MISSING)
         if column.name == "PID":
-            cell = Span(left(" " * (_INDENT * row.depth) + text, room), "strong" if row.depth < 2 else "dim")
+            cell = Span(left(" " * (INDENT * row.depth) + text, room), "dim" if row.model else "strong")
         elif column.name == "ERRORS" and row.failing:
             cell = Span(right(f"! {text}", room), "bad")
         else:
@@ -76,7 +75,7 @@ def _cells(row: Row, shown: Sequence[Column], width: int) -> list[Span]:
 
 
 def _heading(table: Table, order: Order) -> tuple[Span, ...]:
-    found = sum(row.key is not None and row.depth < 2 for row in table.rows)
+    found = sum(row.key is not None and not row.model for row in table.rows)
     of = f"{found} of {table.of}" if order.words else str(table.of)
     words = (Span("  filter ", "dim"), Span(order.words, "held")) if order.words else ()
     return (Span("Processes", "heading"), Span(f" ({of})", "strong"), *words)

@@ -56,7 +56,7 @@ class ProcessesScreen(PageScreen):
         Binding("s,S", "sort_next", "Sort by the next column"),
         Binding("r,R", "reverse", "Sort the other way round"),
         Binding("slash", "filter", "Filter by words in pid, tag, user, job and command"),
-        Binding("v,V", "toggle_tree", "Users, their processes and the models of these, as a tree"),
+        Binding("v,V", "toggle_tree", "Users, what started their processes, these and their models, as a tree"),
         Binding("k,K", "signal", "Send a signal, after a question"),
     ]
 
