@@ -148,7 +148,7 @@ def _tree(processes: Sequence[ProcessInterval], every: Sequence[Column]) -> Iter
     for kin in forest(processes):
         by_user.setdefault(clean(next(kin.processes()).user or "user unknown"), []).append(kin)
     for user, own in by_user.items():
-        count = _counted(sum(1 for kin in own for _ in kin.processes()))
+        count = quantities.counted(sum(1 for kin in own for _ in kin.processes()), "process")
         yield Row(None, {"PID": user, "COMMAND": count, "TAG": count}, busy=False)
         for kin in own:
             yield from _branch(kin, every, 1)
@@ -157,7 +157,7 @@ def _tree(processes: Sequence[ProcessInterval], every: Sequence[Column]) -> Iter
 def _branch(kin: Kin, every: Sequence[Column], depth: int) -> Iterator[Row]:
     """A program, the models that it has loaded, and the programs that it started."""
     if kin.process is None:
-        count = _counted(len(kin.children))
+        count = quantities.counted(len(kin.children), "process")
         texts = {"PID": str(kin.pid), "TAG": f"parent of {len(kin.children)}", "COMMAND": f"parent of {count}"}
         yield Row(None, texts, depth, busy=False)
     else:
@@ -175,10 +175,6 @@ def _models(process: ProcessInterval, every: Sequence[Column], depth: int) -> It
         name = clean(model.name)
         texts = {"PID": str(model.model_id), "TAG": name, "CORES": cores, "DEV MEM": size(held), "COMMAND": name}
         yield Row(key_of(process), texts, depth, model=True, busy=model.running)
-
-
-def _counted(processes: int) -> str:
-    return f"{processes} process{'es' * (processes != 1)}"
 
 
 def _row(process: ProcessInterval, every: Sequence[Column]) -> Row:

@@ -65,7 +65,7 @@ def test_help_has_the_keys_of_the_page_and_of_all_and_any_key_closes_it() -> Non
             for about in EVERY:
                 await pilot.press(about.key, "question_mark")
                 assert isinstance(app.screen, HelpScreen)
-                words = {line.spans[-1].text for line in app.screen._rows if line.spans}
+                words = {line.spans[-1].text for line in app.screen._panel.block.lines() if line.spans}
                 assert {"Everywhere", "How to read it", f"On the page {about.title}"} <= words
                 await pilot.press("down", "q")
                 assert about == app.page.ABOUT

@@ -17,8 +17,9 @@ AXIS = 9
 """Columns for the numbers of the axis."""
 
 _LEAST_ROWS = 2
+_LEAST_AXIS = 20
+_NOW = "now"
 _PERCENT = 100.0
-_TRAFFIC = ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s"))
 
 
 def _percent(value: float) -> str:
@@ -27,16 +28,15 @@ def _percent(value: float) -> str:
 
 def _bytes(value: float) -> str:
     """Traffic, like bandwidths, is counted in powers of 1000."""
-    size, unit = next((each for each in _TRAFFIC if value >= each[0]), _TRAFFIC[-1])
-    return f"{value / size:.3g} {unit}"
+    return f"{' '.join(quantities.prefixed(value))}B/s"
 
 
 def _flops(value: float) -> str:
-    return f"{value / 1e12:,.3g} T"
+    return f"{quantities.figures(value / 1e12)} T"
 
 
 def _rate(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else quantities.figures(value)
 
 
 class Chart(NamedTuple):
@@ -61,7 +61,7 @@ NODE_CHARTS = (
         *("util_max", "busiest core", _PERCENT),
     ),
     Chart(
-        *("Latency, slowest process", "p50", "p50", "user", quantities.latency, "process_latency_s"),
+        *("Slowest latency", "p50", "p50", "user", quantities.latency, "process_latency_s"),
         *("p99", "p99"),
     ),
     Chart("Tokens per second", "tokens", "generated", "flops", _rate, "process_generated_tokens_per_s"),
@@ -184,8 +184,6 @@ def _axis(past: Past, window: Window, columns: int, cursor: int | None) -> tuple
     """Times under the plot, and in their place what happened then."""
     span_ns = past.last_ns - past.first_ns
     start, middle = (f"−{format_duration_ns(ns)}" for ns in (span_ns, span_ns // 2))
-    text = left(start, columns // 2) + left(middle, columns - columns // 2)
-    text = text[:-3] + "now" if columns > 20 else text
     signs: dict[int, Span] = {}
     for marker in past.markers:
         place = window.dot(marker.time_ns) // 2
@@ -194,8 +192,13 @@ def _axis(past: Past, window: Window, columns: int, cursor: int | None) -> tuple
             signs[place] = Span("▲" if found else "•", "bad" if found else "warn", f"app.seek({marker.time_ns})")
     if cursor is not None and 0 <= cursor < columns:
         signs[cursor] = Span("┃", "held")
-    if any(place >= columns - 3 for place in signs):
-        text = text[:-3] + "   "
+    words = {0: start, columns // 2: middle, max(0, columns - len(_NOW)): _NOW * (columns > _LEAST_AXIS)}
+    text = ""
+    for place, word in words.items():
+        # A time of which a sign hides a digit would be another time.
+        hidden = any(place <= sign < place + len(word) for sign in signs)
+        text = left(text, place) + ("" if hidden else word)
+    text = left(text, columns)
     spans: list[Span] = []
     done = 0
     for place, sign in sorted(signs.items()):

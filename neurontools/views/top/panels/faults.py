@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from neurontools.schema.events import KERNEL_LOG, Event
 from neurontools.schema.interval import DeviceInterval, Interval
 from neurontools.units import format_time_ns
+from neurontools.views.top.quantities import counted
 from neurontools.views.top.spans import NOT_KNOWN, Block, Line, Span, clean, cut, left, right
 
 _DEVICE = 5
@@ -61,8 +62,8 @@ def _table(devices: Sequence[DeviceInterval], names: Sequence[str], width: int) 
     struck = [device for device in devices if any((device.ecc_total or {}).values()) or health[device.device]]
     if not struck:
         unknown = sum(device.ecc_total is None for device in devices)
-        more = f"; {unknown} devices do not tell" if unknown else ""
-        good = Span(f" no memory error and no health file above 0 on {len(devices) - unknown} devices{more}")
+        more = f"; nothing is known of {counted(unknown, 'device')}" if unknown else ""
+        good = Span(f" no memory error and no health file above 0 on {counted(len(devices) - unknown, 'device')}{more}")
         return [Line((Span("✓", "good"), good))]
     columns = [name for name in names if any((device.ecc_total or {}).get(name) for device in struck)]
     room = max(_LEAST_COLUMN, (width - _DEVICE) // max(1, len(columns)) - 1)
@@ -106,4 +107,4 @@ def _executions(interval: Interval, why: Callable[[str], str]) -> list[Line]:
         if kinds:
             tag = f" {clean(process.tag)}" if process.tag and process.tag != str(process.pid) else ""
             lines.append(Line((Span(f"{process.pid}{tag}: ", "strong"), Span(kinds, "warn"))))
-    return lines or [Line((Span("✓", "good"), Span(f" no execution error in {len(known)} processes")))]
+    return lines or [Line((Span("✓", "good"), Span(f" no execution error in {counted(len(known), 'process')}")))]

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from neurontools.schema.finding import CannotTell, Diagnosis, Finding, Scope
 from neurontools.units import NS_PER_S, format_duration_ns, format_time_ns
 from neurontools.views.top.panels.badge import SIGNS, unchecked
+from neurontools.views.top.quantities import counted
 from neurontools.views.top.spans import Block, Line, Span, clean, cut, left
 
 _INDENT = "    "
@@ -23,7 +24,7 @@ def findings(diagnosis: Diagnosis | None, now_ns: int, width: int) -> Block:
         return Block(heading, (), (Line(cut((Span("nobody has looked yet", "dim"),), width)),))
     rows = [line for finding in diagnosis.findings for line in _finding(finding, now_ns, width)]
     if not rows:
-        good = (Span("✓ ", "good"), Span(f"nothing found by {len(diagnosis.checked)} checks", "strong"))
+        good = (Span("✓ ", "good"), Span(f"nothing found by {counted(len(diagnosis.checked), 'check')}", "strong"))
         rows = [Line(cut(good, width))]
     checked, blind = len(diagnosis.checked), unchecked(diagnosis)
     note = Span(f"{checked} checked, {blind} cannot be told", "dim")

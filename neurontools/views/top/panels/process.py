@@ -12,7 +12,7 @@ from neurontools.views.top.quantities import Sizes
 from neurontools.views.top.spans import NOT_KNOWN, Block, Line, Span, bar, clean, cut, left, right
 from neurontools.views.top.table import errors_of
 
-_LABEL = 16
+_LABEL = 19
 _SIZE = 13
 _MOST_BAR = 40
 _PERCENTILES = ("p0", "p25", "p50", "p75", "p99", "p100")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from neurontools.units import format_duration_ns, format_time_ns
 from neurontools.views.top.history.history import FINDING, Marker
+from neurontools.views.top.quantities import decimal
 from neurontools.views.top.spans import Block, Line, Span, clean, cut, left
 
 _CLOCK = 8
@@ -73,7 +74,7 @@ def _words(timeline: Timeline, width: int) -> list[Span]:
     if timeline.speed is not None:
         state = f"recording of {reached}, {timeline.speed:g}×; < and > change that"
     else:
-        state = f"{reached} kept in {(timeline.size or 0) / 1e6:.1f} MB of 16"
+        state = f"{reached} kept in {decimal(timeline.size or 0)} of 16 MB"
     spans = [Span(left("paused" if timeline.paused else "live" if timeline.speed is None else "playing", 9), "held")]
     spans.append(Span(state, "dim"))
     before = [marker for marker in timeline.markers if marker.time_ns <= timeline.position_ns]

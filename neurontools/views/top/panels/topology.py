@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from neurontools.views.top import quantities
 from neurontools.views.top.links import Link, Map, drawn, neighbours
 from neurontools.views.top.spans import NOT_KNOWN, Block, Line, Span, bar, cut, left, linked, right
 
@@ -11,7 +12,6 @@ _LEAST_NODE, _MOST_NODE = 10, 18
 _LEAST_EDGE, _MOST_EDGE = 7, 12
 _MARGIN = 8
 _LEVELS = ((60.0, "high"), (5.0, "middle"), (0.0, "low"))
-_TRAFFIC = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 Sizes = tuple[int, int, int]
 """Columns of the margin, of a node and of the link between two."""
 
@@ -26,8 +26,12 @@ def render(shown: Map, selected: int, width: int, why: Callable[[], str]) -> Blo
         names = ", ".join(f"{a}-{b}" for a, b in rest)
         lines += [Line(), Line((Span(f"and links that the drawing has no place for: {names}", "dim"),))]
     focus = next((min(len(lines) - 1, 3 + 4 * n) for n, row in enumerate(shown.rows) if selected in row), None)
-    kind = shown.topology if shown.topology != "none" else "no links"
-    heading = (Span("Topology", "heading"), Span(f" ({kind}, {len(shown.links)} links)", "strong"))
+    links = quantities.counted(len(shown.links), "link")
+    kind = "no links" if shown.topology == "none" else f"{shown.topology}, {links}"
+    heading = (
+        Span("Topology", "heading"),
+        Span(f" ({kind})", "strong"),
+    )
     note = (Span("bytes per second each way", "dim"),) if shown.counted else ()
     reason = "" if shown.counted or not shown.links else f"{_DESIGN}; traffic: {why()}"
     return Block(heading, note, [Line(cut(row.spans, width)) for row in lines], focus=focus, why=reason)
@@ -72,7 +76,7 @@ def neighbour_table(shown: Map, device: int, width: int, why: Callable[[], str])
     elif not shown.counted:
         rows += [Line(), Line((Span(f"{_DESIGN}; {NOT_KNOWN}: {why()}", "dim"),))]
     heading = (Span(f"Device {device}", "heading"),)
-    note = (Span(f"{len(links)} neighbours", "dim"),)
+    note = (Span(quantities.counted(len(links), "neighbour"), "dim"),)
     return Block(heading, note, [Line(cut(row.spans, width)) for row in rows])
 
 
@@ -80,8 +84,7 @@ def traffic(value: float | None) -> str:
     """Bytes per second in five columns: "2.69G"."""
     if value is None:
         return "?"
-    size, unit = next((each for each in _TRAFFIC if value >= each[0]), _TRAFFIC[-1])
-    return f"{value / size:.3g}{unit}" if value else "0"
+    return "".join(quantities.prefixed(value))
 
 
 def _row(shown: Map, row: Sequence[int], selected: int, sizes: Sizes) -> list[Line]:
@@ -205,9 +208,13 @@ def _neighbour(link: Link, device: int) -> Line:
     forth, back = _directions(link, device)
     state, role = {True: ("up", "good"), False: ("✖ down", "bad"), None: ("?", "dim")}[link.up]
     percent = NOT_KNOWN if link.percent is None else f"{link.percent:.1f}%"
-    sends, receives = (NOT_KNOWN if value is None else f"{traffic(value)}B/s" for value in (forth, back))
+    sends, receives = (_per_s(value) for value in (forth, back))
     name = Span(left(f"ND{peer}", 7), "strong", f"select_device({peer})")
     return Line((name, Span(left(state, 7), role), Span(f"{sends:>12}{receives:>12}{percent:>13}")))
+
+
+def _per_s(value: float | None) -> str:
+    return NOT_KNOWN if value is None else f"{' '.join(quantities.prefixed(value))}B/s"
 
 
 def _directions(link: Link, start: int) -> tuple[float | None, float | None]:

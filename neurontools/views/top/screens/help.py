@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import events
@@ -16,6 +17,9 @@ from neurontools.views.top.spans import Block, Line, Span, left
 
 _MOST_WIDTH = 78
 _KEY_WIDTH = 18
+_AROUND = 5
+"""Columns of the frame, its margins and the place of the scroll bar."""
+_LEAST_WIDTH = 16
 _SCROLLING = frozenset({"up", "down", "pageup", "pagedown"})
 _NAMES = {
     "question_mark": "?",
@@ -25,6 +29,10 @@ _NAMES = {
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "equals_sign": "=",
+    "comma": ",",
+    "full_stop": ".",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
 }
 
 Section = tuple[str, Sequence[tuple[str, str]]]
@@ -50,6 +58,23 @@ def _shown(keys: str) -> str:
     return ", ".join(name for name in names if not (name.isupper() and name.lower() in names))
 
 
+def rows_of(sections: Sequence[Section], width: int) -> list[Line]:
+    """The sections in lines of that width; what a key does goes on below itself, or, without room, below the key."""
+    rows: list[Line] = []
+    beside = width - _KEY_WIDTH >= _LEAST_WIDTH
+    indent = _KEY_WIDTH if beside else 4
+    for title, entries in sections:
+        rows += [Line()] * bool(rows) + [Line((Span(title, "strong"),))]
+        for key, does in entries:
+            lines = wrap(does, max(_LEAST_WIDTH, width - indent), break_on_hyphens=False)
+            if not beside:
+                rows.append(Line((Span(f"  {key}", "key"),)))
+            elif lines:
+                rows.append(Line((Span(left(f"  {key}", _KEY_WIDTH), "key"), Span(lines.pop(0)))))
+            rows += [Line((Span(" " * indent), Span(line))) for line in lines]
+    return rows
+
+
 class HelpScreen(ModalScreen[None]):
     """A page of text over the screen; any key that does not scroll closes it."""
 
@@ -62,11 +87,7 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, sections: Sequence[Section]) -> None:
         super().__init__()
-        rows: list[Line] = []
-        for title, entries in sections:
-            rows += [Line()] * bool(rows) + [Line((Span(title, "strong"),))]
-            rows += [Line((Span(left(f"  {key}", _KEY_WIDTH), "key"), Span(does))) for key, does in entries]
-        self._rows = rows
+        self._sections = sections
         self._panel = Panel("help")
 
     def compose(self) -> ComposeResult:
@@ -75,12 +96,14 @@ class HelpScreen(ModalScreen[None]):
 
     def on_resize(self) -> None:
         """Puts the panel in the middle of the terminal."""
-        width, height = min(_MOST_WIDTH, self.size.width), min(len(self._rows) + 2, self.size.height)
+        width = min(_MOST_WIDTH, self.size.width)
+        rows = rows_of(self._sections, width - _AROUND)
+        height = min(len(rows) + 2, self.size.height)
         x, y = (self.size.width - width) // 2, (self.size.height - height) // 2
         place = Place(x, y, width, height, framed=width >= 8 and height >= 3, headed=height > 1)
         note = (Span("esc closes", "dim"),)
         self._panel.put(place)
-        self._panel.show(Block((Span("Help", "heading"),), note, self._rows), place)
+        self._panel.show(Block((Span("Help", "heading"),), note, rows), place)
 
     def on_key(self, event: events.Key) -> None:
         """Closes the help; a key that was on its way while another one closed it is for the page below."""

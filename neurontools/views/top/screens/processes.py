@@ -44,6 +44,14 @@ class ProcessesScreen(PageScreen):
         Hint("v", "tree", action="toggle_tree"),
         Hint("k", "signal", action="signal"),
     )
+    OPENED_HINTS = (
+        footer.QUIT,
+        footer.HELP,
+        Hint("esc", "back to the table", "back", "back"),
+        Hint("arrows", "scroll"),
+        Hint("k", "signal", action="signal"),
+        footer.PAUSE,
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "The process above"),
         Binding("down", "move(1)", "The process below"),
@@ -102,7 +110,7 @@ class ProcessesScreen(PageScreen):
         if name == TABLE:
             return (self.table, self.order, self.selected)
         if name == places.FOOTER:
-            return (self.typing, self.order.words)
+            return (self.typing, self.order.words, self.opened)
         return (self._process(), self.session.sizes)
 
     def block(self, name: str, place: Place) -> Block:
@@ -129,14 +137,15 @@ class ProcessesScreen(PageScreen):
     def foot(self, width: int) -> Block:
         """The keys, or the words that are being typed."""
         if not self.typing:
-            return super().foot(width)
+            return Block(rows=(footer.keys(self.OPENED_HINTS if self.opened else self.HINTS, width),))
         line = (Span("filter: ", "key"), Span(self.order.words, "strong"), Span("▏"), Span("  enter keeps it", "dim"))
         return Block(rows=(Line(cut((*line, Span(", esc drops it", "dim")), width)),))
 
     def action_move(self, rows: int) -> None:
-        """Another process; of one in full, the models scroll."""
+        """Another process; of one in full, what does not fit scrolls."""
         if self.opened:
-            self._panels[MODELS].scroll_rows(rows)
+            for name in (FACTS, MODELS):
+                self._panels[name].scroll_rows(rows)
             return
         keys = self._keys()
         if keys:
