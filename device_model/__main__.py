@@ -11,12 +11,21 @@ from typing import Any, NoReturn, TextIO, cast
 
 from device_model.commands.failure import FAILED, SIGNALLED, SOFTWARE, Failure
 from device_model.commands.options import parse
+from neurontools.interrupts import EXIT_INTERRUPTED, Raising
 
 _STDERR = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; returns the exit code. Every foreseeable fault becomes a line on stderr."""
+    try:
+        with Raising():
+            return _main(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _main(arguments: list[str]) -> int:
     _keep_numbers()
     # Where a stream is closed, print would write to stdout what is meant for stderr, and drop the rest without a word.
     sys.stdout, sys.stderr = sys.stdout or _Closed(), sys.stderr or _Nowhere()
@@ -26,14 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     sys.stderr = cast("TextIO", _Talk(sys.stderr))
     try:
-        code = _run(sys.argv[1:] if arguments is None else arguments)
+        code = _run(arguments)
         sys.stdout.flush()
         return code
     except Failure as failure:
         _say([*failure.message.splitlines(), *([failure.hint] if failure.hint else [])])
         return failure.code
-    except KeyboardInterrupt:
-        return SIGNALLED + signal.SIGINT
     except BrokenPipeError:
         _abandon(sys.stdout)
         return SIGNALLED + signal.SIGPIPE

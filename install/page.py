@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterable, Iterator
 from importlib import import_module
-from importlib.metadata import distribution
+from importlib.metadata import EntryPoint, distribution
 from typing import Any, NamedTuple
 
 DISTRIBUTION = "neurontools"
@@ -31,7 +31,7 @@ class Page(NamedTuple):
 def programs() -> dict[str, str]:
     """The installed programs, and the module of each."""
     found = distribution(DISTRIBUTION).entry_points.select(group="console_scripts")
-    return {script.name: script.module for script in sorted(found, key=lambda script: script.name)}
+    return {script.name: _module(script) for script in sorted(found, key=lambda script: script.name)}
 
 
 def pages() -> Iterator[Page]:
@@ -54,6 +54,13 @@ def page_of(name: str, module: Any) -> Page:
     if module.__name__ == "device_model.__main__":
         return _page_of_model(name)
     raise LookupError(f"{name}: {module.__name__} has no table of options that is understood here")
+
+
+def _module(script: EntryPoint) -> str:
+    """What runs a program, by the names of its entry: to load that would change what Ctrl-C does here."""
+    if script.module == "device_model.entry":
+        return "device_model.__main__"
+    return f"{script.module.rpartition('.')[0]}.{script.attr.removesuffix('_py')}"
 
 
 def _page_of_model(name: str) -> Page:

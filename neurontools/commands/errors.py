@@ -5,12 +5,11 @@ import sys
 from collections.abc import Callable
 
 from neurontools.commands.flags import FlagError
+from neurontools.interrupts import EXIT_INTERRUPTED, Raising
 
 EXIT_OK = 0
 EXIT_FAILURE = 1
 EXIT_USAGE = 64
-EXIT_INTERRUPTED = 130
-"""128 + SIGINT."""
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: what a shell sees of AWS's tools when `head` has read enough."""
 
@@ -38,7 +37,8 @@ def run(name: str, body: Callable[[], int | None]) -> int:
     program's fault becomes a line or two.
     """
     try:
-        return _run(name, body)
+        with Raising():
+            return _run(name, body)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except _NobodyReadsError:

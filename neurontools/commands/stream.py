@@ -13,6 +13,7 @@ from time import monotonic
 from types import FrameType
 
 from neurontools.commands import errors
+from neurontools.interrupts import end_if_importing
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _LOOK_AGAIN_MS = 100
@@ -45,9 +46,10 @@ class Ending:
         if self._number is not None:
             raise Ended(128 + self._number)
 
-    def stop(self, number: int, _: FrameType | None) -> None:
+    def stop(self, number: int, frame: FrameType | None) -> None:
         """Handles a signal."""
         if not self._deferring:
+            end_if_importing(number, frame)
             raise Ended(128 + number)
         self._number = number
 
@@ -121,7 +123,8 @@ class Stream:
                 return False
         return True
 
-    def _stop(self, number: int, _: FrameType | None) -> None:
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         if not self._writing:
+            end_if_importing(number, frame)
             raise Ended(128 + number)
         self._signal = number

@@ -11,6 +11,7 @@ from neurontools.commands.flags import Flag, parse, usage
 from neurontools.commands.source_flags import SOURCE_FLAGS, open_source, source_environment
 from neurontools.commands.top_web import DEFAULT_PORT, HOST, is_web, port_of, serve
 from neurontools.commands.version import version
+from neurontools.interrupts import leave_to_asyncio
 from neurontools.sources.choose import NO_DEVICES
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def _watch(given: Mapping[str, str], refresh_s: float | None) -> None:
         control = control_of(given.get("source"), source_environment(given), "readonly" in given)
         app = TopApp(reader, first, version(), kept, control)
         app.ascii = "ascii" in given or wants_ascii(dict(os.environ))
+        leave_to_asyncio()
         app.run()
     finally:
         source.close()

@@ -51,3 +51,8 @@ def test_a_light_module_loads_nothing_dear(module: str) -> None:
 @pytest.mark.parametrize("module", ["dataclasses", "pathlib", "asyncio", "msgspec"])
 def test_a_dear_module_would_be_seen(module: str) -> None:
     assert module in loaded_by(module)
+
+
+@pytest.mark.parametrize("module", ["device_model.entry", "neurontools.commands.entry"])
+def test_an_entry_loads_nothing_of_the_library_before_it_has_decided_on_interrupts(module: str) -> None:
+    assert loaded_by(module) <= {"neurontools", "device_model"}
