@@ -13,7 +13,7 @@ from neurontools.commands.source_flags import PUBLISHER_FLAGS
 
 if TYPE_CHECKING:
     from neurontools.commands.cloudwatch_publisher import Period, SeriesLimit
-    from neurontools.commands.publishing import Wanted
+    from neurontools.commands.publishing import Say, Wanted
     from neurontools.exporters.cloudwatch.datum import Datum
     from neurontools.exporters.cloudwatch.send import Client
     from neurontools.exporters.cloudwatch.spool import Spool
@@ -25,6 +25,7 @@ DEFAULT_NAMESPACE = "Neuron"
 SIMULATED_PREFIX = "Simulated/"
 STANDARD_PERIOD, HIGH_RESOLUTION_PERIOD = "60s", "10s"
 DEFAULT_MOST_SERIES = 1000
+DEFAULT_SPOOL_SIZE = "64MiB"
 
 _DRAIN_S = 30.0
 
@@ -43,7 +44,7 @@ _FLAGS = (
     Flag("profile", "Profile of the AWS credentials file", value="NAME"),
     Flag("endpoint-url", "Another CloudWatch endpoint", value="URL"),
     Flag("spool", "Directory for what waits to be sent", value="DIR"),
-    Flag("spool-size", "Most that may wait there, such as 64MiB; then the oldest goes", value="SIZE"),
+    Flag("spool-size", f"Most that may wait there, such as {DEFAULT_SPOOL_SIZE}; then the oldest goes", value="SIZE"),
     Flag("dry-run", "Print the requests as JSON lines instead of sending them"),
     Flag("estimate", "Print how many series there would be and what they cost, and end"),
     Flag("once", "Publish one period and end"),
@@ -65,6 +66,8 @@ _EXAMPLES = (
 
 
 class _Options(NamedTuple):
+    say: Say
+    """Says a line in the name under which it was called."""
     namespace: str
     region: str | None
     profile: str | None
@@ -86,7 +89,7 @@ def main(arguments: Sequence[str], official: bool = False) -> int:
     from neurontools.commands.stream import Ended
 
     try:
-        return errors.run(OFFICIAL_NAME if official else NAME, lambda: _run(arguments, official))
+        return errors.run(_name(official), lambda: _run(arguments, official))
     except Ended as end:
         return end.exit_code
 
@@ -101,14 +104,18 @@ def official_entry() -> int:
     return main(sys.argv[1:], official=True)
 
 
+def _name(official: bool) -> str:
+    return OFFICIAL_NAME if official else NAME
+
+
 def _run(arguments: Sequence[str], official: bool) -> None:
     given = parse(_FLAGS, arguments)
     if "help" in given:
-        errors.write(usage(OFFICIAL_NAME if official else NAME, _ABOUT, _FLAGS, _EXAMPLES))
+        errors.write(usage(_name(official), _ABOUT, _FLAGS, _EXAMPLES))
     elif "version" in given:
         from neurontools.commands.version import version
 
-        errors.write(f"{NAME} {version()} (neurontools)\n")
+        errors.write(f"{_name(official)} {version()} (neurontools)\n")
     elif "print-dashboard" in given or "print-alarms" in given:
         _print_assets(given)
     else:
@@ -116,11 +123,12 @@ def _run(arguments: Sequence[str], official: bool) -> None:
 
 
 def _options(given: Mapping[str, str], official: bool) -> _Options:
-    from neurontools.commands.publishing import STDIN, Wanted, period_s
+    from neurontools.commands.publishing import STDIN, Wanted, period_s, say_as
     from neurontools.exporters.cloudwatch.render import HIGH_RESOLUTION_S, STANDARD_RESOLUTION_S
 
     high = "high-resolution-metrics" in given
     return _Options(
+        say=say_as(_name(official)),
         namespace=_namespace(given.get("namespace", DEFAULT_NAMESPACE)),
         region=given.get("region"),
         profile=given.get("profile"),
@@ -130,7 +138,7 @@ def _options(given: Mapping[str, str], official: bool) -> _Options:
         dimensions=_dimensions(given.get("dimensions")),
         most_series=_number("max-series", given.get("max-series", str(DEFAULT_MOST_SERIES))),
         spool=given.get("spool") or _default_spool(os.environ),
-        spool_bytes=_bytes(given.get("spool-size", "64MiB")),
+        spool_bytes=_bytes(given.get("spool-size", DEFAULT_SPOOL_SIZE)),
         once="once" in given,
         dry_run="dry-run" in given,
         allow_simulated="allow-simulated" in given,
@@ -200,9 +208,9 @@ def _publish(options: _Options, given: Mapping[str, str]) -> None:
         # A source is read once a period, neuron-monitor's lines come when they come.
         least_s = options.period_s if options.wanted.is_stdin and not options.once else 0.0
         once = options.once or "estimate" in given
-        items = items_of(options.wanted, options.period_s, _say, once)
+        items = items_of(options.wanted, options.period_s, options.say, once)
         periods = Periods(items, options.dimensions, options.resolution_s, least_s, time)
-        limit = SeriesLimit(options.most_series, _say)
+        limit = SeriesLimit(options.most_series, options.say)
         if "estimate" in given:
             _print_estimate(iter(periods), options)
         elif options.dry_run:
@@ -240,12 +248,12 @@ def _send(periods: Iterator[Period], limit: SeriesLimit, options: _Options) -> N
     client = _client(options)
     spool = _spool(options)
     try:
-        sender = Sender(spool, client, _say)
+        sender = Sender(spool, client, options.say)
         sender.start()
         for period in _with_first(periods):
             namespace = _namespace_for(period, options)
             for request in packed(limit.take(_storable(period.data))):
-                _keep(spool, namespace, request)
+                _keep(spool, namespace, request, options.say)
             sender.wake()
             if options.once:
                 break
@@ -282,17 +290,17 @@ def _storable(data: list[Datum]) -> list[Datum]:
     return [datum for datum in data if isfinite(datum.values.total)]
 
 
-def _keep(spool: Spool, namespace: str, request: list[Datum]) -> None:
+def _keep(spool: Spool, namespace: str, request: list[Datum], say: Say) -> None:
     from neurontools.exporters.cloudwatch.spool import SpoolError
 
     try:
         dropped = spool.put(namespace, request)
     except SpoolError as error:
         # A full disk may have room again: to go on without these data is better than to end.
-        _say(f"{error}: {len(request)} data are lost")
+        say(f"{error}: {len(request)} data are lost")
         return
     if dropped:
-        _say(f"the spool is full: {dropped} of the oldest data were dropped; see --spool-size")
+        say(f"the spool is full: {dropped} of the oldest data were dropped; see --spool-size")
 
 
 def _namespace_for(period: Period, options: _Options) -> str:
@@ -315,9 +323,3 @@ def _first(periods: Iterator[Period]) -> Period:
     if found is None:
         raise SourceError("there was nothing to publish: standard input held no document of neuron-monitor")
     return found
-
-
-def _say(line: str) -> None:
-    from neurontools.commands.publishing import say_as
-
-    say_as(NAME)(line)

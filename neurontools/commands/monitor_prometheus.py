@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from neurontools.commands import errors
 from neurontools.commands.flags import Flag, parse, usage
 from neurontools.commands.source_flags import PUBLISHER_FLAGS
+from neurontools.sources.kubernetes import DEFAULT_SOCKET
 
 if TYPE_CHECKING:
     from neurontools.commands.feed import Item, Read
@@ -42,9 +43,7 @@ _FLAGS = (
     Flag("period", f"How often to read; {DEFAULT_PERIOD} unless given", value="DURATION"),
     Flag("max-age", f"Serve the last reading for so long when no new one comes; {DEFAULT_MOST_AGE}", value="DURATION"),
     Flag("kubernetes", "Name pod, namespace and container on what is of one device, core or process"),
-    Flag(
-        "pod-resources", "The kubelet's socket that tells them; /var/lib/kubelet/pod-resources/kubelet.sock", value="S"
-    ),
+    Flag("pod-resources", f"The kubelet's socket that tells them; {DEFAULT_SOCKET}", value="S"),
     Flag("enable-k8s-info", "As --kubernetes, under AWS's name"),
     Flag("compat", "The page of AWS's script"),
     Flag("lean", "The page of our own, also under AWS's name"),
@@ -66,6 +65,8 @@ _EXAMPLES = (
 
 
 class _Options(NamedTuple):
+    name: str
+    """Under which it was called."""
     address: str
     port: int
     cert_file: str | None
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str], official: bool = False) -> int:
     from neurontools.commands.stream import Ended
 
     try:
-        return errors.run(OFFICIAL_NAME if official else NAME, lambda: _run(arguments, official))
+        return errors.run(_name(official), lambda: _run(arguments, official))
     except Ended as end:
         return end.exit_code
 
@@ -102,14 +103,18 @@ def official_entry() -> int:
     return main(sys.argv[1:], official=True)
 
 
+def _name(official: bool) -> str:
+    return OFFICIAL_NAME if official else NAME
+
+
 def _run(arguments: Sequence[str], official: bool) -> None:
     given = parse(_FLAGS, arguments)
     if "help" in given:
-        errors.write(usage(OFFICIAL_NAME if official else NAME, _ABOUT, _FLAGS, _EXAMPLES))
+        errors.write(usage(_name(official), _ABOUT, _FLAGS, _EXAMPLES))
     elif "version" in given:
         from neurontools.commands.version import version
 
-        errors.write(f"{NAME} {version()} (neurontools)\n")
+        errors.write(f"{_name(official)} {version()} (neurontools)\n")
     elif "once" in given or "count-series" in given:
         _print(_options(given, official), "count-series" in given)
     else:
@@ -125,6 +130,7 @@ def _options(given: Mapping[str, str], official: bool) -> _Options:
     if "cert-file" in given and "web-config" in given:
         raise errors.UsageError("--web-config says all about TLS: leave out --cert-file and --key-file")
     return _Options(
+        name=_name(official),
         address=address,
         port=_port(given["port"]) if "port" in given else port,
         cert_file=given.get("cert-file"),
@@ -139,8 +145,6 @@ def _options(given: Mapping[str, str], official: bool) -> _Options:
 
 
 def _pod_resources(given: Mapping[str, str]) -> str | None:
-    from neurontools.sources.kubernetes.podresources import DEFAULT_SOCKET
-
     asked = {"kubernetes", "enable-k8s-info", "pod-resources"} & given.keys()
     return given.get("pod-resources", DEFAULT_SOCKET) if asked else None
 
@@ -187,7 +191,7 @@ def _print(options: _Options, counted: bool) -> None:
     from neurontools.commands.stream import ending
     from neurontools.schema.source import SourceError
 
-    say = say_as(NAME)
+    say = say_as(options.name)
     render = _renderer(options.compat, _owners_of(options, say))
     with ending():
         for item in items_of(options.wanted, options.period_s, say, once=True):
@@ -214,7 +218,7 @@ def _serve(options: _Options) -> None:
     from neurontools.exporters.prometheus import up_text
     from neurontools.exporters.prometheus.page import Page
 
-    say = say_as(NAME)
+    say = say_as(options.name)
     page = Page(options.most_age_s, lambda: up_text(False).encode())
     with ending():
         server = _server(options, page)

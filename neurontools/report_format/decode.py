@@ -41,6 +41,8 @@ _NS_PER_S = 1_000_000_000
 _FROM = "neuron-monitor"
 
 _decoder = msgspec.json.Decoder(form.Document)
+_EMPTY = form.Document()
+_KEYS = dict.fromkeys(form.Document.__struct_fields__)
 
 
 class ReportError(ValueError):
@@ -57,7 +59,15 @@ def decode(line: bytes | str, time_ns: int = 0) -> Report:
         document = _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReportError(f"not a document of neuron-monitor: {error}") from None
+    check_keys(line, document)
     return report_of(document, time_ns)
+
+
+def check_keys(line: bytes | str, document: form.Document) -> None:
+    """Raises ReportError for an object that was read as an empty document, because it has none of the format's keys."""
+    # Any other has something in it, and need not be read twice.
+    if document == _EMPTY and not msgspec.json.decode(line, type=dict[str, msgspec.Raw]).keys() & _KEYS:
+        raise ReportError(f"not a document of neuron-monitor: it has none of the keys {', '.join(_KEYS)}")
 
 
 def report_of(document: form.Document, time_ns: int = 0) -> Report:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from neurontools.report_format import format as form
-from neurontools.report_format.decode import ReportError
+from neurontools.report_format.decode import ReportError, check_keys
 
 T = TypeVar("T")
 
@@ -27,11 +27,15 @@ class Salvage(NamedTuple):
 
 
 def salvage(line: bytes) -> Salvage:
-    """Reads one line as far as it can be read. Raises ReportError when it is no JSON object at all."""
+    """Reads one line as far as it can be read. Raises ReportError when it is no JSON object at all, or has no key of
+    the format."""
     try:
-        return Salvage(_whole.decode(line), {})
+        whole = _whole.decode(line)
     except _UNREADABLE:
         pass
+    else:
+        check_keys(line, whole)
+        return Salvage(whole, {})
     lost: dict[str, str] = {}
     try:
         parts = msgspec.json.decode(line, type=_Parts)

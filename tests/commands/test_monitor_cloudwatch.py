@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from neurontools.commands.monitor_cloudwatch import NAME
+from neurontools.commands.monitor_cloudwatch import OFFICIAL_NAME
 from tests.commands.host import TickingHost
 from tests.conftest import ROOT, Golden
 
@@ -66,8 +66,12 @@ def test_garbage_on_standard_input_is_told_once() -> None:
     done = run("--dry-run", stdin=b"garbage\n{}\n\xff\n" * 3, official=True)
     assert done.returncode == 1 and done.stdout == b""
     first, second = done.stderr.decode().splitlines()
-    assert first.startswith(f"{NAME}: left out from standard input: 1 line could not be read, the last because: not a")
-    assert second.endswith("there was nothing to publish: standard input held no document of neuron-monitor")
+    assert first.startswith(
+        f"{OFFICIAL_NAME}: left out from standard input: 1 line could not be read, the last because: not a"
+    )
+    assert second.startswith(
+        f"{OFFICIAL_NAME}: there was nothing to publish: standard input held no document of neuron-monitor"
+    )
 
 
 def test_simulated_data_go_nowhere_unasked(host: TickingHost, tmp_path: Path) -> None:

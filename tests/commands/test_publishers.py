@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,21 +22,22 @@ from tests.device_model.hosts import forward, host
 from tests.sources.trees import Tree
 
 PUBLISHERS = ("monitor_prometheus", "monitor_cloudwatch", "monitor_otlp")
-SOON_S = 30
+SOON_S = 60
+CAPTURED: Any = {
+    "capture_output": True,
+    "text": True,
+    "check": False,
+    "timeout": SOON_S,
+    "env": os.environ | {"PYTHONPATH": str(ROOT), "AWS_DEFAULT_REGION": "us-east-1"},
+}
 
 
 def run(publisher: str, *words: str) -> subprocess.CompletedProcess[str]:
     code = f"import sys; from neurontools.commands.{publisher} import entry; sys.exit(entry())"
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "AWS_DEFAULT_REGION": "us-east-1"}
-    return subprocess.run(
-        [sys.executable, "-c", code, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SOON_S,
-        env=environment,
-        stdin=subprocess.DEVNULL,
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        [sys.executable, "-c", code, *words], stdin=subprocess.DEVNULL, **CAPTURED
     )
+    return done
 
 
 @pytest.mark.parametrize("publisher", PUBLISHERS[:2])
@@ -50,6 +52,23 @@ def test_a_closed_standard_input_is_told(publisher: str) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     said = f"neuron-{name}.py: cannot read neuron-monitor's lines: standard input is closed"
     assert done.stderr.splitlines() == [said]
+
+
+@pytest.mark.parametrize("publisher", PUBLISHERS[:2])
+def test_a_program_has_the_name_that_it_was_called_by(publisher: str) -> None:
+    """In the note of what was left out, in the error after it, in the help and as what it is of which release."""
+    name = f"neuron-{publisher.replace('_', '-')}"
+    for entry, called in (("entry", name), ("official_entry", f"{name}.py")):
+        code = f"import sys; from neurontools.commands.{publisher} import {entry}; sys.exit({entry}())"
+        words = ("--once", "--source", "-", *([] if publisher == "monitor_prometheus" else ["--dry-run"]))
+        done, about, usage = (
+            subprocess.run([sys.executable, "-c", code, *given], input=text, **CAPTURED)
+            for given, text in ((words, '{"a":1}\n'), (("--version",), ""), (("--help",), ""))
+        )
+        assert done.returncode == 1
+        said = [line.partition(": ")[0] for line in done.stderr.splitlines()]
+        assert said == [called, called], done.stderr
+        assert about.stdout.split()[0] == called and f"\n  {called} [OPTIONS]" in usage.stdout
 
 
 class Away:

@@ -14,7 +14,7 @@ import yaml
 from neurontools.commands import monitor_prometheus, multi
 from neurontools.commands.flags import parse
 from neurontools.hardware.instances import INSTANCES
-from neurontools.sources.kubernetes.podresources import DEFAULT_SOCKET
+from neurontools.sources.kubernetes import DEFAULT_SOCKET
 from tests.conftest import ROOT
 
 MANIFESTS = ROOT / "install" / "kubernetes"

@@ -95,6 +95,21 @@ def test_what_is_no_object_is_refused(line: bytes) -> None:
         salvage(line)
 
 
+@pytest.mark.parametrize("line", [b"{}", b'{"a":1}', b'{"message":"out of memory","level":"error"}'])
+def test_an_object_of_another_kind_is_refused(line: bytes) -> None:
+    for read in (salvage, decode):
+        with pytest.raises(ReportError, match="it has none of the keys neuron_runtime_data, system_data, instance_inf"):
+            read(line)
+
+
+@pytest.mark.parametrize("key", ["neuron_runtime_data", "system_data", "neuron_k8s_info"])
+def test_an_empty_document_is_one(key: str) -> None:
+    """What a configuration without groups prints."""
+    line = f'{{"{key}":{"[]" if key == "neuron_runtime_data" else "{}"}}}'.encode()
+    assert not salvage(line).lost
+    assert report_of(salvage(line).document) == decode(line)
+
+
 @pytest.mark.parametrize("depth", [10**3, 10**6])
 def test_a_deep_line_is_refused_or_read(depth: int) -> None:
     nested = b"[" * depth + b"]" * depth

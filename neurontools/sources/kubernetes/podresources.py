@@ -8,8 +8,7 @@ from typing import Any
 
 from neurontools.schema.owners import Owners
 from neurontools.schema.source import SourceError
-
-DEFAULT_SOCKET = "/var/lib/kubelet/pod-resources/kubelet.sock"
+from neurontools.sources.kubernetes import DEFAULT_SOCKET
 
 TIMEOUT_S = 2.0
 _MOST_BYTES = 16 << 20
