@@ -17,16 +17,19 @@ from msgspec.structs import replace
 from neurontools.commands import errors
 from neurontools.commands.doctor_look import Look, Looked, look
 from neurontools.commands.version import version
+from neurontools.diagnosis.parts import why_no_log
 from neurontools.recording import Frame, Writer
 from neurontools.recording.anonymous import KINDS, Anonymous
 from neurontools.schema.events import KERNEL_LOG, Events
 from neurontools.schema.host_facts import HostFacts
 from neurontools.schema.inventory import to_document
+from neurontools.schema.snapshot import Gap
 from neurontools.units import format_bytes, format_time_ns
 from neurontools.views.doctor import documents, text
 
 MANIFEST = "BUNDLE.json"
 READINGS = "readings.nrec"
+_NOT_READ = Gap(reason="this host could not be read at all")
 
 
 class _Entry(NamedTuple):
@@ -63,8 +66,6 @@ def _entries(looked: Looked, looks: Sequence[Look], names: Anonymous | None) -> 
     frames = [_frame(each) for each in looks]
     shown = frames if names is None else [names.frame(frame) for frame in frames]
     facts = next((each.facts for each in reversed(looks) if each.facts is not None), None)
-    lines = [event for frame in shown for event in frame.events.events if event.kind == KERNEL_LOG]
-    log = "".join(f"{format_time_ns(event.time_ns)} {event.text}\n" for event in lines)
     page = text.render(looked.diagnosis, inventory)
     found = documents.render(looked.diagnosis, inventory)
     plain = page if names is None else names.text(page)
@@ -72,7 +73,7 @@ def _entries(looked: Looked, looks: Sequence[Look], names: Anonymous | None) -> 
         _Entry("findings.txt", plain.encode(), "what neuron-doctor says"),
         _Entry("findings.json", (found if names is None else names.text(found)).encode(), "the same for programs"),
         _Entry("versions.json", _json(_versions(looks, facts)), "tools, driver, runtimes, kernel"),
-        _Entry("kernel.log", log.encode(), "the driver's lines"),
+        _kernel_log(shown),
     ]
     if inventory is not None:
         entries.append(_Entry("inventory.json", _json(to_document(inventory)), "what is installed"))
@@ -84,6 +85,17 @@ def _entries(looked: Looked, looks: Sequence[Look], names: Anonymous | None) -> 
         about = f"{len(shown)} readings; neuron-top --source replay:{READINGS}"
         entries.append(_Entry(READINGS, _recorded(shown, command_lines=names is None), about))
     return entries
+
+
+def _kernel_log(frames: Sequence[Frame]) -> _Entry:
+    """The driver's lines; where they could not be read, or not to the end, the reason, in the list too."""
+    lines = [event for frame in frames for event in frame.events.events if event.kind == KERNEL_LOG]
+    log = "".join(f"{format_time_ns(event.time_ns)} {event.text}\n" for event in lines)
+    gap = why_no_log(frames[-1].snapshot.head) if frames else _NOT_READ
+    if gap is None:
+        return _Entry("kernel.log", log.encode(), "the driver's lines" if lines else "the driver has written no line")
+    why = gap.reason if gap.supply is None else f"{gap.reason} ({gap.supply})"
+    return _Entry("kernel.log", f"{log}# not read: {why}\n".encode(), f"the driver's lines, not read: {why}")
 
 
 def _frame(each: Look) -> Frame:

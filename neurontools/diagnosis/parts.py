@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from neurontools.diagnosis.window import Window
 from neurontools.schema.host_facts import HostFacts
-from neurontools.schema.snapshot import Gap
+from neurontools.schema.snapshot import Gap, Head
 
 ON_THE_HOST = Gap(reason="this source does not show the host's files", supply="run it on the host itself")
 _NO_LOG = Gap(reason="this source does not show the kernel's log", supply="run it on the host itself, as root")
+_LOG = "kernel_log"
 NOT_GIVEN = Gap(reason="this source does not give it")
 
 
@@ -56,9 +57,14 @@ def _either(*knowns: Callable[[Window], bool]) -> Callable[[Window], bool]:
     return lambda window: any(known(window) for known in knowns)
 
 
+def why_no_log(head: Head) -> Gap | None:
+    """Why a reading tells nothing of the kernel's log; None where it does."""
+    unseen = _NO_LOG if "aws" in (head.origin.kind, head.origin.detail) else None
+    return head.gaps.get(_LOG, unseen)
+
+
 def _has_log(window: Window) -> bool:
-    origin = window.snapshot.head.origin
-    return "aws" not in (origin.kind, origin.detail) and "kernel_log" not in window.gaps
+    return why_no_log(window.snapshot.head) is None
 
 
 _COMPLETED = ("executions", "inference_count", "execution_stats")
@@ -96,7 +102,7 @@ PARTS: dict[str, Part] = {
         ("link",),
         Gap(reason="no link counters exist"),
     ),
-    "kernel_log": Part(_has_log, ("kernel_log",), _NO_LOG),
+    "kernel_log": Part(_has_log, (_LOG,), _NO_LOG),
     "driver": _fact("driver_loaded"),
     "installed": _fact("installed_drivers"),
     "holders": _fact("holders"),

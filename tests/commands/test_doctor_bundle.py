@@ -15,7 +15,7 @@ from neurontools.commands import doctor, doctor_look
 from neurontools.recording import Frame, Recording
 from neurontools.recording.anonymous import Anonymous
 from neurontools.schema.document import encode
-from neurontools.schema.events import KERNEL_LOG, Event
+from neurontools.schema.events import KERNEL_LOG, Event, Events
 from neurontools.schema.inventory import Inventory, to_document
 from neurontools.schema.snapshot import Gap, Snapshot
 from tests.device_model.faults.sources import Direct
@@ -170,6 +170,38 @@ def test_a_host_that_cannot_be_read_has_a_bundle_too(tmp_path: Path, capsys: pyt
     assert doctor.main(["bundle", "--to", str(archive), "--source", "model:/nowhere/model.sock"]) == 0
     with tarfile.open(archive) as found:
         assert set(found.getnames()) == {"BUNDLE.json", "findings.txt", "findings.json", "versions.json", "kernel.log"}
+        log = found.extractfile("kernel.log")
+        assert log is not None and log.read() == b"# not read: this host could not be read at all\n"
+    assert "  the driver's lines, not read: this host could not be read at all\n" in capsys.readouterr().out
+
+
+DENIED = Gap(reason="instance i-0fedcba9876543210: /dev/kmsg: permission denied", supply="run this as root")
+
+
+@pytest.mark.parametrize(("seen", "origin", "why"), [
+    (DENIED, "driver", "instance i-00000000000000000: /dev/kmsg: permission denied (run this as root)"),
+    (None, "aws", "this source does not show the kernel's log (run it on the host itself, as root)"),
+])  # fmt: skip
+def test_a_log_that_cannot_be_read_says_so_and_why(
+    bundled: Callable[..., tuple[str, Path]], monkeypatch: pytest.MonkeyPatch, seen: Gap | None, origin: str, why: str
+) -> None:
+    snapshot_of = Named.snapshot
+
+    def snapshot(self: Named) -> Snapshot:
+        snapshot = snapshot_of(self)
+        head = replace(
+            snapshot.head,
+            gaps={} if seen is None else {"kernel_log": seen},
+            origin=replace(snapshot.head.origin, kind=origin),
+        )
+        return replace(snapshot, head=head)
+
+    monkeypatch.setattr(Named, "snapshot", snapshot)
+    monkeypatch.setattr(Named, "events", lambda self, since=0: Events())
+    printed, unpacked = bundled()
+    assert (unpacked / "kernel.log").read_text() == f"# not read: {why}\n"
+    about = json.loads((unpacked / "BUNDLE.json").read_text())["contents"]["kernel.log"]["about"]
+    assert about == f"the driver's lines, not read: {why}" and about in printed
 
 
 def test_capture_is_a_verb_of_the_doctor_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

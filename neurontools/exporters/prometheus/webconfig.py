@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import ssl
 import threading
 from collections.abc import Mapping
@@ -14,8 +15,12 @@ import bcrypt
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from neurontools.spelling import did_you_mean
+
 _LONGEST_TEXT = 1_000_000
 _MOST_REMEMBERED = 100
+_UNKNOWN = "extra_forbidden"
+"""pydantic's kind of fault for a key that a part does not have."""
 
 ClientAuth = Literal[
     "NoClientCert", "RequestClientCert", "RequireAnyClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"
@@ -82,9 +87,16 @@ def read_web_config(path: str) -> WebConfig:
 
 
 def _first_of(error: ValidationError) -> str:
-    first = error.errors()[0]
+    """One fault; a key that is not known comes before one that is missing, which it may have been meant for."""
+    first = min(error.errors(), key=lambda fault: fault["type"] != _UNKNOWN)
     where = ".".join(str(part) for part in first["loc"]) or "the document"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+    if first["type"] == _UNKNOWN:
+        *path, name = map(str, first["loc"])
+        known = (TlsServer if path else WebConfig).model_fields
+        return f"{where}: this key is not known here{did_you_mean(name, known)}; known: {', '.join(known)}"
+    choices = re.findall(r"'([^']*)'", str(first.get("ctx", {}).get("expected", "")))
+    meant = did_you_mean(str(first["input"]), choices) if choices else ""
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{meant}"
 
 
 def _beside(path: str, tls: TlsServer) -> TlsServer:

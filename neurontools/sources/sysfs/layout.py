@@ -148,7 +148,7 @@ def _numbers(root: Root, reasons: Reasons) -> tuple[str, list[int]]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            reasons.one("device", (f"/{path}: {why(error)}", AS_ROOT))
+            reasons.one("device", (f"{root.of(path)}: {why(error)}", AS_ROOT))
             return path, []
     reasons.one("device", _why_none(root))
     return _DEVICES, []
@@ -170,7 +170,7 @@ def _device(root: Root, path: str, number: int, reasons: Reasons) -> DeviceLayou
     try:
         cores = tuple(root.numbered(path, CORE_DIRECTORY_PREFIX))
     except OSError as error:
-        reasons.one("core", (f"/{path}: {why(error)}", AS_ROOT))
+        reasons.one("core", (f"{root.of(path)}: {why(error)}", AS_ROOT))
         cores = ()
     return DeviceLayout(number, path, cores)
 

@@ -41,11 +41,18 @@ def test_an_empty_file_means_neither(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("tls_server_config: {cert_file: a}\n", "tls_server_config.key_file: Field required"),
-        ("tls_server_config: {cert_file: a, key_file: b, cipher: c}\n", "tls_server_config.cipher: Extra inputs"),
+        (
+            "tls_server_config: {cert_file: a, key_file: b, cipher: c}\n",
+            "tls_server_config.cipher: this key is not known here; known: cert_file, ",
+        ),
         ("basic_auth_users: {alice: secret}\n", "basic_auth_users.alice: expected a bcrypt hash, such as"),
         ("- 1\n", "the document: Input should be a valid dictionary"),
         ("a: [\n", "is no YAML: "),
-        ("http_server_config: {}\n", "http_server_config: Extra inputs are not permitted"),
+        ("rate_limit: {}\n", "rate_limit: this key is not known here; known: tls_server_config, basic_auth_users"),
+        ("basic_auth_user: {}\n", "basic_auth_user: this key is not known here (did you mean 'basic_auth_users'?); "),
+        ("tls_server_config: {certfile: a, key_file: b}\n", "certfile: this key is not known here (did you mean 'cert"),
+        ("tls_server_config: {cert_file: a, key_file: b, min_version: TLS1.3}\n", "(did you mean 'TLS13'?)"),
+        ("basic_auth_users: {1: 2}\n", "basic_auth_users.1"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_one_line(text: str, reason: str, tmp_path: Path) -> None:

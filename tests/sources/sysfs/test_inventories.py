@@ -160,6 +160,21 @@ def test_files_that_nobody_may_read_are_no_devices(tmp_path: Path, monkeypatch: 
     assert snapshot.head.gaps["device"].supply == "run this as root"
 
 
+def test_a_path_that_nobody_may_list_is_named_with_its_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = Tree(tmp_path, "trn1.2xlarge", counters=False)
+    listed = os.listdir
+
+    def refuse(path: str) -> list[str]:
+        if path == f"{tree.root}/sys/devices/virtual/neuron_device":
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr("neurontools.sources.sysfs.files.os.listdir", refuse)
+    inventory = SysfsSource(str(tree.root)).inventory()
+    why = f"{tree.root}/sys/devices/virtual/neuron_device: permission denied (EACCES)"
+    assert inventory.why_no_devices == why
+
+
 def refusing(opens: object, below: str) -> object:
     """An os.open that lets nobody open what is below a directory: root, as whom tests may run, may open anything."""
 
