@@ -2,19 +2,24 @@
 
 import contextlib
 import os
+import sys
 from typing import Any
 
 from device_model.commands.failure import USAGE, Failure
 from device_model.commands.listen import holder_of, log_path
-from neurontools.units import parse_duration_ns
+from neurontools.units import NS_PER_S, format_duration_ns, parse_duration_ns
 from neurontools.wire import Client, WireError
 
 TIMEOUT_S = 5.0
 """How long the answer to a call may take that needs no computing."""
 
+_LONGEST_NS = 36_500 * 86_400 * NS_PER_S
+"""A hundred years: a model's time ends in 2116, and every program that reads its numbers can hold them."""
+
 
 def ask(options: Any, call: str, timeout_s: float | None = None, **args: Any) -> Any:
     """The answer to one call; raises Failure."""
+    need_output()
     with Client(options.socket, timeout_s or TIMEOUT_S) as client:
         return asked(client, call, **args)
 
@@ -27,12 +32,20 @@ def asked(client: Client, call: str, **args: Any) -> Any:
         raise Failure(error.message, _hint(error, client.path)) from None
 
 
+def need_output() -> None:
+    """Raises Failure where standard output is closed, before something is changed that could not be told."""
+    sys.stdout.write("")
+
+
 def duration(text: str) -> int:
     """Nanoseconds; raises Failure with an example."""
     try:
-        return parse_duration_ns(text)
+        found = parse_duration_ns(text)
     except ValueError as error:
         raise Failure(str(error), "", USAGE) from None
+    if found > _LONGEST_NS:
+        raise Failure(f"expected at most {format_duration_ns(_LONGEST_NS)}, found {text!r:.40}", "", USAGE)
+    return found
 
 
 def _hint(error: WireError, path: str) -> str:

@@ -9,9 +9,9 @@ import tempfile
 import time
 from typing import Any
 
-from device_model.commands.ask import ask, duration
+from device_model.commands.ask import ask, duration, need_output
 from device_model.commands.failure import USAGE, Failure, of_system
-from device_model.commands.launch import STOP_TIMEOUT_S, start_daemon
+from device_model.commands.launch import STOP_TIMEOUT_S, start_daemon, stop_child
 from neurontools.units import format_duration_ns
 
 ADVANCE_TIMEOUT_S = 7 * 86400.0
@@ -31,13 +31,20 @@ def start(options: Any) -> int:
         from device_model.commands.serve import foreground
 
         return foreground(options)
-    start_daemon(options, options.socket, bound=False)
-    status = ask(options, "status")
-    print(
-        f"started: {status['instance']}, scenario {status['scenario']}, {status['mode']} "
-        f"(pid {status['pid']}, socket {status['socket']})",
-        flush=True,
-    )
+    need_output()
+    child = start_daemon(options, options.socket, bound=False)
+    try:
+        status = ask(options, "status")
+        print(
+            f"started: {status['instance']}, scenario {status['scenario']}, {status['mode']} "
+            f"(pid {status['pid']}, socket {status['socket']})",
+            flush=True,
+        )
+    except BaseException:
+        # Who is told of a failure must be able to take it for one: nothing has been started.
+        child.process.terminate()
+        stop_child(child)
+        raise
     print("look at it with: neuron-ls --source model   end it with: neuron-model stop", file=sys.stderr)
     return 0
 

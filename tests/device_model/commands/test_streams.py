@@ -1,5 +1,6 @@
 """Standard streams that are closed or full: data is never lost in silence, and talk is never data."""
 
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -9,11 +10,12 @@ import pytest
 from tests.device_model.daemons import COMMAND, PATIENCE_S, call, running, short_directory, socket_in, surroundings
 
 
-def shell(directory: Path, line: str) -> "subprocess.CompletedProcess[str]":
-    """Runs a line of shell in which `neuron-model` is ours."""
-    script = f'neuron-model() {{ {shlex.join(COMMAND)} "$@"; }}\n{line}'
+def shell(directory: Path, line: str, third: int | None = None) -> "subprocess.CompletedProcess[str]":
+    """Runs a line of shell in which `neuron-model` is ours; a descriptor of this process is its third."""
+    lent = "" if third is None else f"exec 3>&{third}\n"
+    script = f'{lent}neuron-model() {{ {shlex.join(COMMAND)} "$@"; }}\n{line}'
     return subprocess.run(
-        ["bash", "-c", script],
+        ["bash", "-c", script], pass_fds=[] if third is None else [third],
         capture_output=True, text=True, check=False, timeout=PATIENCE_S, env=surroundings(directory), cwd=directory,
     )  # fmt: skip
 
@@ -27,6 +29,30 @@ def test_output_that_cannot_be_written_is_a_failure(verb: str, where: str, why: 
         ran = shell(directory, f"neuron-model {verb} {where}")
         assert (ran.returncode, ran.stdout) == (1, "")
         assert ran.stderr == f"neuron-model: cannot write the output: {why}\n"
+
+
+@pytest.mark.parametrize(("where", "code"), [("&-", 1), ("/dev/full", 1), ("&3", 141)])
+def test_a_start_that_nobody_can_be_told_of_is_none(where: str, code: int) -> None:
+    """An exit code that is not 0 means that nothing runs, and that nothing is in the way of the next start."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with short_directory() as directory:
+        # Descriptor 3 is a pipe whose reader has gone.
+        with open(writing, "wb") as gone:
+            ran = shell(directory, f"neuron-model start --stepped --scenario idle >{where}", gone.fileno())
+        assert ran.returncode == code
+        assert not list((directory / "neurontools").glob("*"))
+        assert shell(directory, "neuron-model status").returncode == 1
+
+
+def test_what_could_not_be_told_is_not_done() -> None:
+    with short_directory() as directory, running(directory, "--stepped", "--scenario", "two-tenants"):
+        before = call(socket_in(directory), "status")
+        for verb in ("advance 5s", "inject straggler --core 0", "heal --all", "save state.json", "stop"):
+            ran = shell(directory, f"neuron-model {verb} >&-")
+            assert (ran.returncode, ran.stderr) == (1, "neuron-model: cannot write the output: it is closed\n")
+        assert call(socket_in(directory), "status") == before
+        assert not (directory / "state.json").exists()
 
 
 def test_talk_does_not_become_data_where_stderr_is_closed() -> None:

@@ -69,6 +69,15 @@ def test_a_life(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
         assert verb(directory, "stop", monkeypatch=monkeypatch) == 0
 
 
+def test_a_duration_beyond_a_model_s_time_is_a_usage_error(model: Path, monkeypatch: pytest.MonkeyPatch,
+                                                           capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    for arguments in (["advance", "999999999d"], ["inject", "straggler", "--core", "0", "--for", "36501d"]):
+        assert verb(model, *arguments, monkeypatch=monkeypatch) == 64
+        assert capsys.readouterr() == ("", f"neuron-model: expected at most 36500d, found '{arguments[-1]}'\n")
+    assert verb(model, "advance", "36500d", monkeypatch=monkeypatch) == 1
+    assert "that is beyond the end of the model's time, the year 2116" in capsys.readouterr().err
+
+
 def test_status_without_a_model_says_how_to_start_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
