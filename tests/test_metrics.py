@@ -73,6 +73,7 @@ _NOT_METRICS = {
     (LINK, "peer"): "identity",
     (PROCESS, "pid"): "identity",
     (PROCESS, "started_ns"): "identity",
+    (PROCESS, "parent_pid"): "identity",
     (PROCESS, "cores"): "identity",
     (PROCESS, "groups"): "identity",
     (PROCESS, "duration_ns"): "how long it was watched, not what it did",

@@ -69,7 +69,7 @@ def test_of_a_process_in_full_every_line_can_be_reached(size: tuple[int, int]) -
             for _ in range(rows):
                 await pilot.press("down")
                 seen += "\n".join(page(app))
-            for words in ("command", "device memory", "Model Scratchpad", "host memory", "resident"):
+            for words in ("--batch-size 8", "command", "device memory", "Model Scratchpad", "host memory", "resident"):
                 assert words in seen
             (foot,) = ["".join(span.text for span in line.spans) for line in app.page._panels["footer"].shown]
             assert "esc: back" in foot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from textwrap import wrap
 
 from neurontools.schema.interval import LoadedModel, Percentiles, ProcessInterval
 from neurontools.units import NS_PER_S, format_duration_ns, format_time_ns
@@ -15,12 +16,22 @@ from neurontools.views.top.table import errors_of
 _LABEL = 19
 _SIZE = 13
 _MOST_BAR = 40
+_MOST_LINES = 8
+_MOST_COMMAND = 2_000
+_LEAST_COMMAND = 16
 _PERCENTILES = ("p0", "p25", "p50", "p75", "p99", "p100")
 
 
 def facts(process: ProcessInterval, now_ns: int, sizes: Sizes, width: int, why: Callable[[str], str]) -> Block:
     """Name, cores, work and latencies; a line for each, with the reason for what is unknown."""
-    rows = [*_identity(process, now_ns), Line(), *_work(process, why), *_requests(process), *_latencies(process)]
+    rows = [
+        *_command(process, width),
+        *_identity(process, now_ns),
+        Line(),
+        *_work(process, why),
+        *_requests(process),
+        *_latencies(process),
+    ]
     rows += [Line(), *_memory(process, sizes, width, why)]
     heading = (Span(f"Process {process.pid}", "heading"), Span(f"  {clean(process.tag or '')}".rstrip(), "strong"))
     note = (Span("esc: back", "key", "back"),)
@@ -40,12 +51,18 @@ def models(process: ProcessInterval, sizes: Sizes, width: int, why: Callable[[st
     return Block((Span("Models and sub-graphs", "heading"),), note, [Line(cut(row.spans, width)) for row in rows])
 
 
+def _command(process: ProcessInterval, width: int) -> list[Line]:
+    """The command, on as many lines as it takes up to a limit: a person looks here for its end, too."""
+    words = clean((process.command or "")[:_MOST_COMMAND])
+    lines = wrap(words, max(_LEAST_COMMAND, width - _LABEL), break_on_hyphens=False, max_lines=_MOST_LINES)
+    return [_line("command" if place == 0 else "", line) for place, line in enumerate(lines)]
+
+
 def _identity(process: ProcessInterval, now_ns: int) -> list[Line]:
     age_s = max(0, now_ns - process.started_ns) // NS_PER_S
     since = f"{format_time_ns(process.started_ns // NS_PER_S * NS_PER_S)}, {format_duration_ns(age_s * NS_PER_S)} ago"
     groups = "; ".join(quantities.cores(group) for group in process.groups)
     entries = (
-        ("command", clean(process.command) if process.command else None),
         ("user", clean(process.user) if process.user else None),
         ("started", since if process.started_ns else None),
         ("parent", _parent(process.parent_pid)),

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from neurontools.units import format_duration_ns, format_time_ns
 from neurontools.views.top.history.history import FINDING, Marker
-from neurontools.views.top.quantities import decimal
 from neurontools.views.top.spans import Block, Line, Span, clean, cut, left
 
 _CLOCK = 8
 _LEAST = 10
+_LEAST_SIZE = 100_000
 
 
 class Timeline(NamedTuple):
@@ -74,7 +74,8 @@ def _words(timeline: Timeline, width: int) -> list[Span]:
     if timeline.speed is not None:
         state = f"recording of {reached}, {timeline.speed:g}×; < and > change that"
     else:
-        state = f"{reached} kept in {decimal(timeline.size or 0)} of 16 MB"
+        size = timeline.size or 0
+        state = f"{reached} kept in {f'{size / 1e6:.1f}' if size >= _LEAST_SIZE else '<0.1'} MB of 16"
     spans = [Span(left("paused" if timeline.paused else "live" if timeline.speed is None else "playing", 9), "held")]
     spans.append(Span(state, "dim"))
     before = [marker for marker in timeline.markers if marker.time_ns <= timeline.position_ns]
