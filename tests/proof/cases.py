@@ -16,13 +16,27 @@ NOT_THERE = "nothing"
 
 SMALL, LINKED, HEALTH, BIG = "inf2.24xlarge", "inf2.24xlarge", "trn2.3xlarge", "trn2.48xlarge"
 LLM: dict[str, Any] = {"tp": 4, "model": "opt-1.3b", "arrivals": {"kind": "closed", "users": 4}, "restart": "10s"}
+TRAINING: dict[str, Any] = {"kind": "training", "model": "opt-1.3b", "tp": 4, "sequence": 512, "accumulation": 8}
+VISION: dict[str, Any] = {
+    "kind": "vision",
+    "model": "resnet50",
+    "workers": 2,
+    "batch": 8,
+    "arrivals": {"kind": "closed", "users": 32},
+}
+
+
+def replicas(count: int, **workload: Any) -> dict[str, Any]:
+    """So many equal processes, "a-0" and further."""
+    return {"name": "a", "replicas": count, "workload": workload}
 
 
 class Case(NamedTuple):
     """A fault, who it is injected into, and what must come of it by source: "RULE@PLACE", CANNOT with a rule, or
     NOT_THERE. `more` are rules that rightly find its consequences too; `before_s` and `after_s` how long it is watched
-    before and after, in steps as many times as long as usual. Without a target it is a scenario in which it happens by
-    itself, watched from its beginning."""
+    before and after, in steps as many times as long as usual. `process` is what runs, if not a server "a" with that
+    workload, and `among` names it. Without a target it is a scenario in which it happens by itself, watched from its
+    beginning."""
 
     fault: str
     target: dict[str, Any] | None
@@ -34,6 +48,8 @@ class Case(NamedTuple):
     before_s: float = 20
     after_s: float = 45
     step_s: float = 1
+    process: Mapping[str, Any] | None = None
+    among: str = ""
 
     @property
     def name(self) -> str:
@@ -42,13 +58,16 @@ class Case(NamedTuple):
             return f"scenario {self.fault}"
         if self.parameters.get("fails"):
             return f"{self.fault} that fails"
+        if self.among:
+            return f"{self.fault} among {self.among}"
         return self.fault if self.instance == SMALL else f"{self.fault} on {self.instance}"
 
     def host(self) -> Simulation:
         """The host, at work."""
         if self.target is None:
             return Simulation(load(self.fault))
-        return forward(host(server("a", **self.workload), instance=self.instance), 20)
+        process = server("a", **self.workload) if self.process is None else dict(self.process)
+        return forward(host(process, instance=self.instance), 20)
 
 
 def everywhere(found: str, **other: str) -> dict[str, str]:
@@ -117,6 +136,31 @@ CASES = (
         {SOCKET: "throttling@device 1"} | dict.fromkeys((NEW, OLD, AWS, BOTH), f"{CANNOT}throttling"),
         {"factor": 3.0},
         workload=LLM | {"tp": 8},
+    ),
+    Case(
+        "straggler",
+        {"core": 3},
+        everywhere("straggler@process a-1", old=f"{CANNOT}straggler") | {SOCKET: "straggler@NeuronCore 3 (device 0)"},
+        {"factor": 3.0},
+        instance=HEALTH,
+        process=replicas(2, **TRAINING | {"tp": 2}),
+        among="two equal trainings",
+    ),
+    Case(
+        "straggler",
+        {"core": 3},
+        everywhere("straggler@process a-1", old=f"{CANNOT}straggler"),
+        {"factor": 3.0},
+        process=replicas(4, **VISION),
+        among="four equal servers",
+    ),
+    Case(
+        "throttle",
+        {"device": 1},
+        everywhere("straggler@process a-0", old=f"{CANNOT}straggler") | {SOCKET: "throttling@device 1"},
+        {"factor": 3.0},
+        process=replicas(3, **TRAINING),
+        among="three equal trainings",
     ),
     Case(
         "link-degraded",

@@ -7,6 +7,7 @@ from operator import attrgetter
 from statistics import median
 from typing import NamedTuple
 
+from neurontools.diagnosis.parts import lacking
 from neurontools.diagnosis.rule import (
     DEGRADED,
     INFO,
@@ -16,11 +17,13 @@ from neurontools.diagnosis.rule import (
     Found,
     Outcome,
     Rule,
+    Unknown,
     core_scope,
     device_scope,
     process_scope,
 )
 from neurontools.diagnosis.rules.progress import vcpu_percent
+from neurontools.diagnosis.rules.replicas import slow_replicas
 from neurontools.diagnosis.sample import CoreSample, ProcessSample, Sample
 from neurontools.diagnosis.window import Window, counted
 from neurontools.schema.deltas import total_of
@@ -126,6 +129,31 @@ def _straggler(window: Window, rule: Rule) -> Iterator[Outcome]:
                 evidence: Evidence = {"times_as_long": times, "cores_in_group": len(works)}
                 words = f"it works {times:.2g} times as long as its peers for the same executions; they wait for it"
                 yield Found(core_scope(work.core.core, work.core.device), words, evidence)
+    yield from _slow_replicas(window, rule)
+
+
+def _slow_replicas(window: Window, rule: Rule) -> Iterator[Outcome]:
+    """Whole processes beside their equals, where no part of them can be compared; and whether all could be."""
+    hidden = lacking(window, ("collectives",))
+    processes = window.now.processes or {}
+    whole = [pid for pid, process in processes.items() if hidden is not None or not _has_groups(process)]
+    compared = slow_replicas(window, rule.threshold, whole)
+    for pid, times, others, own_ns, usual_ns in compared.slow:
+        evidence: Evidence = {
+            "times_as_long": times,
+            "ms_per_execution": own_ns / 1e6,
+            "ms_usual": usual_ns / 1e6,
+            "equal_processes": others,
+        }
+        equals = "an equal process" if others == 1 else f"{others} equal processes"
+        words = f"its executions take {times:.2g} times as long as those of {equals}; which core is slow is not shown"
+        yield Found(process_scope(pid), words, evidence, advice=_REPLICA)
+    if hidden is not None and (not whole or not compared.pids.issuperset(whole)):
+        yield Unknown(f"{rule.cannot}: {hidden.reason}", hidden.supply or rule.supply)
+
+
+def _has_groups(process: ProcessSample) -> bool:
+    return any(len(group) > 1 for group in process.groups)
 
 
 def _throttling(window: Window, rule: Rule) -> Iterator[Outcome]:
@@ -270,19 +298,24 @@ def _utilization(window: Window, then: Sample, process: ProcessSample) -> float 
     return sum(shares) / len(shares) if shares else None
 
 
+_REPLICA = (
+    "One of its cores is slow, or a link between them. Start it on other cores, and see whether the slowness goes with "
+    "the process or stays with the cores."
+)
 _NOT_COUNTED = "no link counters; power near the limit proves nothing"
 
 RULES = (
     Rule(
         id="straggler",
         title="a core is slower than its peers",
-        needs=("collectives", "executions"),
+        needs=("busy", "executions"),
         find=_straggler,
         scope="core",
         severity=DEGRADED,
         category="speed",
         threshold=1.25,
-        meaning="times as long in execution, collectives left out, as the median of its tensor-parallel group",
+        meaning="times as long in execution, collectives left out, as the median of its tensor-parallel group; of a "
+        "process, as other processes that do the same work",
         advice="Move the work off this core, and see whether the slowness stays with the core or goes with the work.",
         clears="a minute after it was last so",
         cannot="not observable within a group",
