@@ -43,6 +43,7 @@ _HOST_IDLE_PERCENT = 60.0
 _HOST_VCPU_PERCENT = 90.0
 _COLLECTIVES_SLOWER = 2.0
 _LEAST_COMPARED = 4
+_MOST_NAMED = 4
 _ENDED_LATE = ("timeout", "hw_collectives_error")
 """With one of these an execution took as long as it was allowed to, which says nothing of speed."""
 
@@ -245,6 +246,12 @@ def _intensity(earlier: CoreSample | None, later: CoreSample | None) -> float | 
 
 
 def _host_bound(window: Window, rule: Rule) -> Iterator[Outcome]:
+    gap = lacking(window, ("latency", "busy"))
+    if gap is not None:
+        shares = {pid: vcpu_percent(window, process) for pid, process in (window.now.processes or {}).items()}
+        at_work = [f"process {pid} uses {share:.0f} % of a vCPU" for pid, share in shares.items() if share is not None]
+        yield Unknown(": ".join((rule.cannot, "; ".join((*at_work[:_MOST_NAMED], gap.reason)))), gap.supply)
+        return
     then = window.since(MINUTE_NS)
     if then is None or then.processes is None or window.watched_ns < rule.watched_ns:
         return
@@ -371,7 +378,7 @@ RULES = (
     Rule(
         id="host-bound",
         title="the devices wait for the host",
-        needs=("latency", "busy"),
+        needs=("devices",),
         find=_host_bound,
         scope="process",
         severity=WARN,

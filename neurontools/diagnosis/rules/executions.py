@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from neurontools.diagnosis.parts import PARTS, lacking
 from neurontools.diagnosis.rule import (
@@ -29,6 +29,7 @@ _OWN_RULES = (4, 5, 6, 9, 10, _NUMERICAL, 1200, 1201, 1202, 1203, 1205)
 
 _OUTCOMES = {"completed_with_err": 1004, "incorrect_input": 1002, "failed_to_queue": 7}
 _KINDS = ("generic", "model", "runtime")
+_MOST_NAMED = 4
 _REFUSED = re.compile(r"NeuronCore\(s\) not available - Requested:nc(\d+)-nc(\d+)")
 
 
@@ -116,7 +117,38 @@ def _conflict(window: Window, rule: Rule) -> Iterator[Outcome]:
         if core in window.now.cores:
             yield _refused(window, core)
     if not wanted and not window.status_is_live:
-        yield Unknown(rule.cannot, "driver 2.30.2, or that log")
+        yield Unknown(f"{rule.cannot}; {_who_holds(window)}", "driver 2.30.2, or that log")
+
+
+def _who_holds(window: Window) -> str:
+    """Which processes hold which cores, or which devices where that is all that is seen."""
+    if window.now.processes is None or "processes" in window.gaps:
+        return "who holds which core cannot be seen"
+    held = [(process.cores, process.pid) for process in window.now.processes.values()]
+    places = [
+        (f"core{'s' * (len(cores) > 1)} {_numbers(cores)}" if cores else _devices_of(window, pid), pid)
+        for cores, pid in sorted(held)
+    ]
+    told = [f"process {pid} holds {place}" for place, pid in places[:_MOST_NAMED]]
+    told += [f"{len(places) - _MOST_NAMED} more hold others"] if len(places) > _MOST_NAMED else []
+    return ", ".join(told) or "no process holds a core"
+
+
+def _devices_of(window: Window, pid: int) -> str:
+    devices = [each.device for each in window.inventory.devices if any(holder.pid == pid for holder in each.holders)]
+    noun = "device" if len(devices) == 1 else "devices"
+    return f"cores of {noun} {_numbers(devices)}" if devices else "cores that are not shown"
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    """Numbers as ranges: 0-3, 8."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _refused(window: Window, core: int) -> Found:

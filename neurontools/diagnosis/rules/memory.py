@@ -122,8 +122,13 @@ def _ran_out(window: Window, scope: Scope, core: int, said: Event | None) -> Fou
         evidence |= {"requested_bytes": wanted, "usage": match[3]}
         words = f"{format_bytes(wanted)} of {match[3]} did not fit"
     held = _categories(window.previous_snapshot, bank) if bank is not None else []
+    peaks = _categories(window.snapshot, bank, "peak") if bank is not None else []
     used = sum(size for _, size in held)
-    if bank is not None and used:
+    if bank is not None and peaks and peaks[0][1] > used:
+        # Whoever failed came and went between two readings. The peaks of two categories need not have been at one time.
+        evidence |= {"bank_bytes": bank.total_bytes} | {f"{name}_peak_bytes": size for name, size in peaks[:_NAMED]}
+        words += f"; at their peak {peaks[0][0]} filled {format_bytes(peaks[0][1])} of {format_bytes(bank.total_bytes)}"
+    elif bank is not None and used:
         evidence |= {"bank_bytes": bank.total_bytes, "used_bytes": used}
         evidence |= {f"{name}_bytes": size for name, size in held[:_NAMED]}
         free, (largest, size) = max(0, bank.total_bytes - used), held[0]
@@ -133,14 +138,14 @@ def _ran_out(window: Window, scope: Scope, core: int, said: Event | None) -> Fou
     return Found(scope, words, evidence, since_ns, advice=advice)
 
 
-def _categories(snapshot: Snapshot | None, bank: _Bank) -> list[tuple[str, int]]:
-    """What the cores of a bank held, the largest first."""
+def _categories(snapshot: Snapshot | None, bank: _Bank, field: str = "total") -> list[tuple[str, int]]:
+    """What the cores of a bank held, or at most held since boot ("peak"), the largest first."""
     size = max(1, snapshot.head.logical_neuroncore_config) if snapshot is not None else 1
     found: dict[str, int] = {}
     for device in snapshot.devices if snapshot is not None else ():
         for core in device.cores if device.index == bank.device else ():
             for name, use in (core.memory or {}).items() if core.core // size in bank.cores else ():
-                found[name] = found.get(name, 0) + (use.total or 0)
+                found[name] = found.get(name, 0) + (getattr(use, field) or 0)
     return sorted(((name, size) for name, size in found.items() if size), key=lambda pair: -pair[1])
 
 
