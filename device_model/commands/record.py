@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any, Self
 
 from device_model.commands.arguments import add_model
-from device_model.commands.ask import duration
+from device_model.commands.ask import LONGEST, duration
 from device_model.commands.failure import SIGNALLED, USAGE, Failure, of_system
 from device_model.commands.progress import Progress
 from device_model.commands.rehearsal import missed_faults
@@ -17,9 +17,6 @@ from device_model.simulation import NS, Simulation
 from neurontools.recording import Frame, Writer, create
 from neurontools.schema.events import Event, Events
 from neurontools.units import format_duration_ns, parse_duration_ns
-
-MOST = "36500d"
-"""A hundred years; the times in a recording reach twice as far."""
 
 _STRIDE_NS = 60 * NS
 """Events are fetched at least this often: the model keeps the last 10,000."""
@@ -67,12 +64,12 @@ def record(options: Any) -> int:
 
 
 def _durations(options: Any) -> tuple[int, int]:
-    for_ns, step_ns = duration(options.for_), duration(options.step)
+    for_ns, step_ns = duration(options.for_, longest=None), duration(options.step)
     if not step_ns:
         raise Failure("--step: expected more than 0", "for example: --step 15s", USAGE)
-    if not step_ns <= for_ns <= parse_duration_ns(MOST):
+    if not step_ns <= for_ns <= parse_duration_ns(LONGEST):
         raise Failure(
-            f"--for: expected at least a step ({format_duration_ns(step_ns)}) and at most {MOST}, "
+            f"--for: expected at least a step ({format_duration_ns(step_ns)}) and at most {LONGEST}, "
             f"found {options.for_!r:.40}",
             "for example: --for 24h --step 15s",
             USAGE,
