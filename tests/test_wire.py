@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -150,18 +151,17 @@ def silence(connection: socket.socket) -> None:
 
 
 def dripping(connection: socket.socket) -> None:
-    """Never silent for long, never done: only a deadline for the whole call ends this."""
-    for _ in range(200):
-        connection.sendall(b" ")
-        time.sleep(0.01)
+    """Never silent for long, and done long after this test: only a deadline for the whole call ends this."""
+    with suppress(OSError):
+        for _ in range(5000):
+            connection.sendall(b" ")
+            time.sleep(0.01)
 
 
 @pytest.mark.parametrize("conversation", [silence, dripping])
 def test_one_deadline_for_the_whole_call(conversation: Conversation) -> None:
     with serving(conversation) as path:
-        started = time.monotonic()
         error = failure(path, timeout_s=0.15)
-        assert time.monotonic() - started < 1
     assert error.kind == "timeout"
     assert "0.15 s" in error.message
 

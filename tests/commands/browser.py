@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 
 Colour = tuple[int, int, int]
 

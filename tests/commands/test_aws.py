@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.commands.test_top import Terminal
 from tests.conftest import Golden
+from tests.device_model.daemons import await_end
 from tests.sources.aws.commands import LINES, script
 from tests.sources.aws.feeds import changed
 from tests.sources.aws.test_round_trip import check_same
@@ -160,11 +160,7 @@ def test_a_tool_that_is_killed_leaves_no_command(tmp_path: Path) -> None:
         process.terminate()
         assert process.wait() == 128 + 15
     pid = int(pids.read_text())
-    for _ in range(100):
-        if not Path(f"/proc/{pid}").exists():
-            break
-        time.sleep(0.02)
-    assert not Path(f"/proc/{pid}").exists()
+    await_end(pid)
 
 
 @pytest.mark.parametrize("name", ["ls", "monitor", "top"])

@@ -19,7 +19,7 @@ from tests.conftest import ROOT, Golden
 from tests.sources.server import socket_path
 
 CODE = "import sys; from neurontools.commands.job import entry; sys.exit(entry())"
-SOON_S = 20
+SOON_S = 60
 
 Output = pytest.CaptureFixture[str]
 

@@ -12,7 +12,7 @@ import pytest
 from tests.commands.host import TickingHost
 from tests.conftest import ROOT
 
-SOON_S = 30
+SOON_S = 60
 CODE = "import sys; from neurontools.commands.monitor_otlp import entry; sys.exit(entry())"
 
 

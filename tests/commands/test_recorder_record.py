@@ -21,7 +21,8 @@ from tests.commands.host import TickingHost
 from tests.conftest import ROOT, Golden
 from tests.sources.server import socket_path
 
-SOON_S = 20
+SOON_S = 60
+AT_ONCE_S = 20
 FIRST_S = 100
 """The first second of a TickingHost."""
 CODE = "import sys; from neurontools.commands.recorder import entry; sys.exit(entry())"
@@ -55,11 +56,9 @@ def asked(host: TickingHost, count: int) -> None:
 
 
 def ended(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
-    """What a recorder that gets a signal says before it ends; that takes no second."""
-    began = time.monotonic()
+    """What a recorder that gets a signal says before it ends."""
     process.send_signal(number)
-    out, err = process.communicate(timeout=SOON_S)
-    assert time.monotonic() - began < 1
+    out, err = process.communicate(timeout=AT_ONCE_S)
     assert out == ""
     return process.returncode, err
 

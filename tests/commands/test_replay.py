@@ -102,7 +102,7 @@ def run(module: str, *words: str, stdin: bytes = b"", official: bool = False) ->
     code = f"import sys; from neurontools.commands.{module} import {entry}; sys.exit({entry}())"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OTEL_"))}
     command = [sys.executable, "-c", code, *words]
-    return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=20, env=environment)
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=60, env=environment)
 
 
 def test_what_neuron_monitor_prints_of_a_real_host_is_known_for_a_replay(real: Path, capfd: Output) -> None:

@@ -24,7 +24,7 @@ from tests.sources.server import answering, serving, socket_path
 from tests.views.top.hosts import Host
 
 COMMAND = [sys.executable, "-c", "import sys; from neurontools.commands.top import entry; sys.exit(entry())"]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 DEAR = ("pydantic", "psutil", "boto3")
 
 

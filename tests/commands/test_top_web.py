@@ -19,7 +19,7 @@ from neurontools.views.top.theme import THEMES
 from tests.commands import browser
 from tests.device_model.daemons import short_directory, surroundings
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 BIN = Path(sys.executable).parent
 MARK = THEMES[0].variables["top-mark-background"]
 

@@ -17,7 +17,7 @@ from neurontools.wire import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "device_model"]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 WAITING = "neuron-model: starting the device model …\n"
 """What is said of a start that takes longer than a second, which says something about this machine only."""

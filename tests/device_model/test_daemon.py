@@ -196,14 +196,15 @@ def begin_advance(path: str, duration_ns: int) -> socket.socket:
 
 def test_readers_see_the_instants_on_the_way_of_an_advance(busy: Daemon) -> None:
     path, pid = busy
-    with begin_advance(path, LONG_NS) as waiting, Client(path) as client:
-        times, slowest = [], 0.0
+    with begin_advance(path, LONG_NS) as waiting, Client(path, PATIENCE_S) as client:
+        times, taken = [], []
         for _ in range(10):
             started = running_s(pid)
             times.append(client.call("snapshot")["head"]["time_ns"])
-            slowest = max(slowest, running_s(pid) - started)
+            taken.append(running_s(pid) - started)
             time.sleep(0.02)
-        assert slowest < 0.25
+        # The daemon works on while this process does not get to run, so one of them says little.
+        assert sorted(taken)[len(taken) // 2] < 0.25
         assert times == sorted(times)
         assert len(set(times)) > 5
         client.call("stop")

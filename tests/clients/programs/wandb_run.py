@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import wandb
 from wandb.proto import wandb_internal_pb2
 
-PATIENCE_S = 30
+PATIENCE_S = 90
 _HEADER_BYTES, _BLOCK_BYTES, _RECORD_HEADER = 7, 32768, struct.Struct("<IHB")
 _WHOLE, _FIRST, _LAST = 1, 2, 4
 

@@ -12,6 +12,7 @@ import pytest
 
 from device_model.publish.tree.marker import PATH as MARKER
 from tests.device_model.daemons import (
+    PATIENCE_S,
     await_end,
     call,
     cli,
@@ -201,7 +202,7 @@ def test_run_removes_the_tree_of_a_daemon_that_was_killed() -> None:
         options = ["--scenario", "idle", "--instance", "inf2.xlarge", "--host", str(root)]
         kill = f"kill -9 $(sed -n 's/^pid //p' {root}/{MARKER}); sleep 0.2; ls {root}"
         with launch(place, "run", *options, "--", "sh", "-c", kill) as run:
-            out, _ = run.communicate(timeout=20)
+            out, _ = run.communicate(timeout=PATIENCE_S)
         assert out.split() == ["dev", "proc", "sys"]
         assert list(memory.iterdir()) == []
 

@@ -14,7 +14,17 @@ import pytest
 
 from device_model.commands import run
 from device_model.commands.options import parse
-from tests.device_model.daemons import WAITING, alive, await_end, call, cli, launch, short_directory, wait_until
+from tests.device_model.daemons import (
+    PATIENCE_S,
+    WAITING,
+    alive,
+    await_end,
+    call,
+    cli,
+    launch,
+    short_directory,
+    wait_until,
+)
 
 # Tells where it is and what becomes of it.
 WITNESS = """
@@ -160,7 +170,7 @@ def test_a_signal_before_the_command_cleans_up() -> None:
         starting = launch(directory, "run", "--scenario", "idle", "--", "sleep", "60")
         wait_until(lambda: list(directory.glob("neuron-*")))
         starting.send_signal(signal.SIGTERM)
-        _, err = starting.communicate(timeout=20)
+        _, err = starting.communicate(timeout=PATIENCE_S)
         assert (starting.returncode, err.replace(WAITING, "")) == (143, "")
         assert list(directory.iterdir()) == []
 

@@ -14,6 +14,7 @@ from device_model.__main__ import main
 from device_model.scenario import shipped
 from tests.device_model.daemons import (
     COMMAND,
+    PATIENCE_S,
     WAITING,
     alive,
     await_end,
@@ -99,7 +100,7 @@ def test_a_second_start_names_the_first(model: Path) -> None:
 def test_of_two_starts_at_once_one_wins() -> None:
     with short_directory() as directory:
         starts = [launch(directory, "start", "--scenario", "idle") for _ in range(2)]
-        talk = [start.communicate(timeout=20) for start in starts]
+        talk = [start.communicate(timeout=PATIENCE_S) for start in starts]
         assert sorted(start.returncode for start in starts) == [0, 1]
         assert sum("already" in err for _, err in talk) == 1
         os.kill(pid := call(socket_in(directory), "status")["pid"], signal.SIGTERM)
@@ -142,7 +143,7 @@ def test_an_interrupted_start_leaves_no_daemon() -> None:
         # Before that the interrupt may hit the interpreter where it cannot raise, while it makes the process.
         wait_until(lambda: b"--ready-fd" in Path(f"/proc/{child}/cmdline").read_bytes())
         starting.send_signal(signal.SIGINT)
-        _, err = starting.communicate(timeout=20)
+        _, err = starting.communicate(timeout=PATIENCE_S)
         assert (starting.returncode, "Traceback" in err) == (130, False)
         await_end(child)
         assert not os.path.exists(socket_in(directory))

@@ -19,13 +19,15 @@ Connect = Callable[[], Awaitable[Streams]]
 Scene = Callable[[server.Server, Connect], Awaitable[None]]
 
 BIG = 4 << 20
+SLOW_S = 0.5
+"""Enough for a busy machine to do something else meanwhile."""
 
 
 async def answer(call: str, args: dict[str, Any]) -> bytes:
     if call == "big":
         return b'"' + b"x" * BIG + b'"'
     if call == "slow":
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(SLOW_S)
     if call == "refuse":
         raise WireError("refused", "not now", "later")
     return json.dumps(call).encode()
@@ -38,7 +40,7 @@ def path() -> Iterator[str]:
 
 
 def play(path: str, scene: Scene) -> None:
-    """Runs a scene against a server; every step of it must be over within seconds."""
+    """Runs a scene against a server; a step of it that waits for what never comes fails the test."""
 
     async def run() -> None:
         tested = server.Server(answer)
@@ -53,7 +55,7 @@ def play(path: str, scene: Scene) -> None:
                 opened.append(await asyncio.open_unix_connection(path, limit=2 * BIG))
                 return opened[-1]
 
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await scene(tested, connect)
             listening.cancel()
             await tested.close()
@@ -169,7 +171,7 @@ def test_a_client_that_takes_nothing_is_dropped(path: str, monkeypatch: pytest.M
         with socket.socket(socket.AF_UNIX) as silent:
             silent.connect(path)
             silent.sendall(request("big") * 100)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(SLOW_S)
             silent.setblocking(False)
             received = 0
             with suppress(ConnectionError):
@@ -189,7 +191,7 @@ def test_the_longest_unread_answer_is_dropped_first(path: str, monkeypatch: pyte
         for connection in silent:
             connection.connect(path)
             connection.sendall(request("big"))
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
         # What a reader gets who comes to it late: the first has lost its answer, the others have not.
         for connection, whole in zip(silent, (False, True, True), strict=True):
             reader, writer = await asyncio.open_unix_connection(sock=connection, limit=2 * BIG)
@@ -210,8 +212,10 @@ def test_one_client_too_many_is_told(path: str, monkeypatch: pytest.MonkeyPatch)
         assert await ask(third, request("a")) == "busy"
         assert await third[0].read() == b""
         first[1].close()
-        await asyncio.sleep(0.05)
-        assert await ask(await connect(), request("b")) == "b"
+        # Until the server has noticed.
+        while (answered := await ask(await connect(), request("b"))) == "busy":
+            await asyncio.sleep(0.01)
+        assert answered == "b"
 
     play(path, scene)
 
@@ -230,7 +234,7 @@ def test_closing_lets_an_answer_under_way_leave(path: str) -> None:
     async def scene(tested: server.Server, connect: Connect) -> None:
         idle, busy = await connect(), await connect()
         busy[1].write(request("slow") + request("a"))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(SLOW_S / 5)
         await tested.close()
         assert await idle[0].read() == b""
         assert (await busy[0].read()).splitlines() == [b'{"result":"slow"}']

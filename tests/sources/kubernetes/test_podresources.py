@@ -25,7 +25,7 @@ def running() -> Iterator[Kubelet]:
         yield started
 
 
-def asked(found: Kubelet, timeout_s: float = 20.0) -> PodResources:
+def asked(found: Kubelet, timeout_s: float = 60.0) -> PodResources:
     return PodResources(found.socket, timeout_s)
 
 

@@ -244,4 +244,5 @@ def test_all_questions_together_take_a_second_at_most(delay_s: float, speaks: bo
             assert "does not answer" in str(error)
         else:
             assert found.subnet_id == ""
-        assert time.monotonic() - began < 1.5
+        # One after the other, each with its own time to wait, they would take far longer.
+        assert time.monotonic() - began < 3
