@@ -47,6 +47,7 @@ class HostFacts(Document, frozen=True, kw_only=True):
     driver_loaded: bool | None = None
     driver_version: str | None = None
     installed_drivers: tuple[str, ...] | None = None
+    installed_runtimes: tuple[str, ...] | None = None
     pci_devices: int | None = None
     driver_devices: int | None = None
     granted_devices: int | None = None

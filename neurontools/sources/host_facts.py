@@ -22,6 +22,9 @@ _VERSION = "sys/module/neuron/version"
 _PACKAGES = (("usr/src", "aws-neuronx-"), ("var/lib/dkms/aws-neuronx", ""), ("var/lib/dkms/aws-neuron", ""))
 """Where the driver's package leaves its sources: directories, and what stands before the version in their names."""
 
+_RUNTIME = "opt/aws/neuron/lib"
+"""Where the runtime's package leaves its library, named with its version."""
+
 _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 _OWNERS = re.compile(r"\.service\b|/kubepods|/docker[-/]|/ecs/|\.slice/.*\.scope.*(cri-|crio-|docker-|libpod-)")
 _COMPILER = re.compile(r"neuronx?-cc\b|walrus_driver|hlo2penguin")
@@ -72,7 +75,8 @@ class FactsReader:
             instance_type=layout.instance_type,
             driver_loaded=os.path.exists(root.of(_VERSION)),
             driver_version=driver_version(root),
-            installed_drivers=_installed(root),
+            installed_drivers=_versions(_PACKAGES, root),
+            installed_runtimes=_versions([(_RUNTIME, "libnrt.so.")], root),
             pci_devices=_pci_devices(root),
             driver_devices=len(layout.devices),
             granted_devices=_granted(root),
@@ -133,10 +137,10 @@ class FactsReader:
         return _COMPILER.search(text) is not None
 
 
-def _installed(root: Root) -> tuple[str, ...] | None:
-    """Versions of the driver's package that are on disk, in order; None where none is known."""
+def _versions(places: Iterable[tuple[str, str]], root: Root) -> tuple[str, ...] | None:
+    """The versions in names in some directories, behind what they begin with, in order; None where none is found."""
     found = set()
-    for directory, prefix in _PACKAGES:
+    for directory, prefix in places:
         for name in root.names(directory):
             version = name.removeprefix(prefix)
             if name.startswith(prefix) and re.fullmatch(r"\d+(\.\d+)+", version):

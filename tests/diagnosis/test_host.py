@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from neurontools.diagnosis import Doctor
 from neurontools.diagnosis.live import Reading, diagnose
+from neurontools.schema.events import Event
 from neurontools.schema.finding import Diagnosis, Scope
 from neurontools.schema.host_facts import EfaPort, HolderFacts, HostFacts, Notice
 from neurontools.schema.snapshot import Device
@@ -120,6 +121,55 @@ def test_errors_of_the_network_card_count_from_one_look_to_the_next() -> None:
     said = diagnose([Reading(INVENTORY, SNAPSHOT, (), facts()), Reading(INVENTORY, later, (), worse)])
     (finding,) = found(said, "efa-errors")
     assert finding.evidence == {"port": "efa0/1", "rdma_read_wr_err": 2}
+
+
+def of_runtimes(*versions: str | None) -> tuple[Any, ...]:
+    """The host's process once for each runtime, with pids from its own on."""
+    (process,) = SNAPSHOT.processes or ()
+    return tuple(replace(process, pid=PID + place, runtime_version=each) for place, each in enumerate(versions))
+
+
+def with_driver(driver: str, *runtimes: str | None, events: tuple[Event, ...] = (), **changes: Any) -> Diagnosis:
+    snapshot = replace(SNAPSHOT, processes=of_runtimes(*runtimes))
+    return Doctor().see(INVENTORY._replace(driver_version=driver), snapshot, events, facts(**changes))
+
+
+def test_a_runtime_that_needs_a_newer_driver_is_told_with_its_process() -> None:
+    said = with_driver("2.26.10.0", "2.31.24.0", "2.32.31.0")
+    (finding,) = found(said, "runtime-mismatch")
+    assert finding.scope == Scope(kind="process", pid=PID + 1)
+    assert finding.evidence == {"runtime": "2.32.31.0", "driver": "2.26.10.0", "needed_driver": "2.27"}
+    assert found(with_driver("2.27.4.0", "2.31.24.0", "2.32.31.0"), "runtime-mismatch") == []
+
+
+def test_a_runtime_that_cannot_start_is_found_on_disk() -> None:
+    said = with_driver("2.26.10.0", "2.31.24.0", installed_runtimes=("2.32.31.0",))
+    assert [finding.scope for finding in found(said, "runtime-mismatch")] == NODE
+    assert found(with_driver("2.27.4.0", installed_runtimes=("2.32.31.0",)), "runtime-mismatch") == []
+
+
+def test_two_runtimes_on_one_host_are_no_error_and_a_hidden_one_is_said() -> None:
+    said = with_driver("2.30.2.0", "2.29.40.0", "2.31.24.0", installed_runtimes=("2.28.19.0",))
+    assert found(said, "runtime-mismatch") == []
+    assert unknown(said, "runtime-mismatch") is None
+    why = unknown(with_driver("2.30.2.0", "2.29.40.0", "unknown"), "runtime-mismatch")
+    assert why is not None
+    assert why.reason == "runtime lives in an image that cannot be seen"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "This Neuron Runtime (compatibility id: 6) is not compatible with the installed aws-neuron-dkms package.",
+        "This runtime requires Neuron Driver version 2.0 or greater. Please upgrade aws-neuron-dkms package.",
+    ],
+)
+def test_a_runtime_that_refuses_to_start_is_told_by_its_log(line: str) -> None:
+    text = f"2026-May-21 10:00:00.0000 {PID}:{PID} ERROR  NRT:nrt_init  {line}"
+    event = Event(seq=1, time_ns=SNAPSHOT.head.time_ns, kind="runtime_log", text=text, pid=PID)
+    (finding,) = found(with_driver("2.26.10.0", "2.31.24.0", events=(event, event)), "runtime-mismatch")
+    assert finding.scope == Scope(kind="process", pid=PID)
+    assert "driver is too old" in finding.message
 
 
 def test_memory_that_nobody_holds() -> None:

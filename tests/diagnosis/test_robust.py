@@ -22,6 +22,7 @@ TEXTS = st.sampled_from(
         "neuron:nd0: NEURON_HW_ERR=HBM_UNCORRECTABLE_ERROR nd-id=0 nc-id=0 action=TERMINATE_INSTANCE",
         "neuron:nd7: NEURON_HW_ERR=HANG_ON_COLLECTIVES nd-id=7 nc-id=1 action=TERMINATE_INSTANCE",
         "ERROR  TDRV:log_dev_mem   Failed to allocate 4.000GB (alignment: none, usage: tensors) on ND 0:NC 4",
+        "ERROR   NRT:nrt_init  This Neuron Runtime (compatibility id: 6) is not compatible with the installed driver",
         "ERROR   NRT:nrt_allocate_neuron_cores NeuronCore(s) not available - Requested:nc1-nc1 Available:0",
         "",
     )
@@ -50,6 +51,7 @@ FACTS = st.none() | st.builds(
     driver_loaded=st.none() | st.booleans(),
     driver_version=st.sampled_from((None, "2.26.5.0", "word")),
     installed_drivers=st.sampled_from((None, (), ("2.26.5",), ("2.9", "2.30.2"))),
+    installed_runtimes=st.sampled_from((None, (), ("2.32.31.0",), ("2.9", "word"))),
     pci_devices=NUMBERS,
     driver_devices=NUMBERS,
     granted_devices=NUMBERS,

@@ -24,7 +24,10 @@ def tree(tmp_path: Path) -> Tree:
 def test_a_host_with_its_driver(tree: Tree) -> None:
     for name in ("aws-neuronx-2.26.5.0", "aws-neuronx-2.9.1", "linux-headers-6.8"):
         tree.write(f"usr/src/{name}/dkms.conf", "")
+    for name in ("libnrt.so.2.32.31.0", "libnrt.so.2.9.64.0", "libnrt.so.1", "libnccom.so.2.32.28"):
+        tree.write(f"opt/aws/neuron/lib/{name}", "")
     facts = FactsReader(str(tree.root)).read(7)
+    assert facts.installed_runtimes == ("2.9.64.0", "2.32.31.0")
     assert (facts.time_ns, facts.instance_type) == (7, "trn1.2xlarge")
     assert (facts.driver_loaded, facts.driver_version) == (True, "2.26.5.0")
     assert facts.installed_drivers == ("2.9.1", "2.26.5.0")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from neurontools.diagnosis.parts import PARTS
+from neurontools.diagnosis.parts import PARTS, lacking
 from neurontools.diagnosis.rule import (
     DEGRADED,
     INFO,
@@ -12,6 +13,7 @@ from neurontools.diagnosis.rule import (
     NODE,
     REPLACE,
     WARN,
+    Evidence,
     Found,
     Outcome,
     Rule,
@@ -22,12 +24,23 @@ from neurontools.diagnosis.rule import (
 from neurontools.diagnosis.rules.progress import executed_ns, vcpu_percent
 from neurontools.diagnosis.sample import ProcessSample
 from neurontools.diagnosis.window import Window, counted
+from neurontools.hardware.chips import CHIPS
+from neurontools.hardware.compatibility import unmet
 from neurontools.hardware.driver import LIVE_COUNTERS_SINCE
 from neurontools.hardware.instances import INSTANCES
 from neurontools.hardware.nrt import STATUSES
+from neurontools.schema.events import RUNTIME_LOG
+from neurontools.schema.finding import Scope
 from neurontools.schema.host_facts import HolderFacts, HostFacts
 from neurontools.units import MIB, NS_PER_S, format_bytes
 
+_TOO_OLD = re.compile(
+    r"Neuron Runtime \(compatibility id: \d+\) is not compatible|requires Neuron Driver version [\d.]+ or greater"
+)
+_NEWER_DRIVER = (
+    "Install a newer aws-neuronx-dkms and load it, or use the runtime of the release that this driver is of."
+)
+_AS_ROOT = "run it as root, in the host's pid namespace"
 _STATES = {"Z": "a zombie", "T": "stopped", "t": "stopped by a debugger", "X": "dying"}
 _INIT = 1
 _REST_NS = 20 * NS_PER_S
@@ -95,15 +108,54 @@ def _same(loaded: str, installed: str) -> bool:
 
 
 def _runtime_mismatch(window: Window, rule: Rule) -> Iterator[Outcome]:
-    refused = [(core, count) for core, name, count in window.grew("core") if name == "unsupported_neff_version"]
-    for core, count in refused:
-        pids = window.holders((core,))
-        scope = process_scope(pids[0]) if len(pids) == 1 else device_scope(window.now.cores[core].device)
-        evidence = {"status/unsupported_neff_version": count, "nrt_code": 10, "core": core}
-        yield Found(scope, "a model was refused: it is for another generation of the runtime", evidence)
-    versions = [process.runtime_version for process in window.snapshot.processes or ()]
-    if not refused and versions and not any(version and version[0].isdigit() for version in versions):
-        yield Unknown(rule.cannot, "run it as root, in the host's pid namespace")
+    yield from _refused_models(window)
+    yield from _refused_runtimes(window)
+    versions = {process.pid: process.runtime_version for process in window.snapshot.processes or ()}
+    holders = (window.facts.holders or ()) if window.facts else ()
+    versions |= {holder.pid: holder.runtime_version for holder in holders if holder.runtime_version is not None}
+    known = {pid: version for pid, version in versions.items() if version and version[0].isdigit()}
+    places = [(process_scope(pid), version) for pid, version in known.items()]
+    # What cannot start is never seen to run.
+    installed = (window.facts.installed_runtimes or ()) if window.facts else ()
+    places += [(NODE, version) for version in installed if version not in known.values()]
+    yield from (found for scope, version in places for found in _too_new(window, scope, version))
+    gap = lacking(window, ("processes", "status"))
+    if gap is not None or len(known) < len(versions):
+        yield Unknown(rule.cannot if gap is None else f"{rule.cannot}: {gap.reason}", _AS_ROOT)
+
+
+def _too_new(window: Window, scope: Scope, runtime: str) -> Iterator[Found]:
+    """A runtime that needs a newer driver than is loaded."""
+    driver = window.inventory.driver_version or (window.facts.driver_version if window.facts else None) or ""
+    chip = CHIPS.get(window.inventory.chip)
+    needed = unmet(runtime, driver, chip.family if chip is not None else "")
+    if needed is not None:
+        evidence: Evidence = {"runtime": runtime, "driver": driver, "needed_driver": needed.driver}
+        words = f"runtime {runtime} needs driver {needed.driver} or later, and {driver} is loaded"
+        yield Found(scope, words, evidence, advice=_NEWER_DRIVER)
+
+
+def _refused_models(window: Window) -> Iterator[Found]:
+    """Models that the runtime would not load, by the status counter."""
+    for core, name, count in window.grew("core"):
+        if name == "unsupported_neff_version":
+            pids = window.holders((core,))
+            scope = process_scope(pids[0]) if len(pids) == 1 else device_scope(window.now.cores[core].device)
+            evidence = {"status/unsupported_neff_version": count, "nrt_code": 10, "core": core}
+            yield Found(scope, "a model was refused: it is for another generation of the runtime", evidence)
+
+
+def _refused_runtimes(window: Window) -> Iterator[Found]:
+    """Runtimes that would not start with this driver, by their log."""
+    told: set[int | None] = set()
+    for event in window.events:
+        match = _TOO_OLD.search(event.text) if event.kind == RUNTIME_LOG else None
+        if match is not None and event.pid not in told:
+            told.add(event.pid)
+            scope = NODE if event.pid is None else process_scope(event.pid)
+            evidence = {"driver": window.inventory.driver_version or "unknown", "log": match[0]}
+            words = "a runtime refused to start: the driver is too old for it"
+            yield Found(scope, words, evidence, event.time_ns, advice=_NEWER_DRIVER)
 
 
 def _core_held(window: Window, rule: Rule) -> Iterator[Outcome]:
@@ -274,8 +326,8 @@ RULES = (
     ),
     Rule(
         id="runtime-mismatch",
-        title="a model or runtime of another generation",
-        needs=("status", "processes"),
+        title="a model, runtime and driver do not fit together",
+        needs=("devices",),
         find=_runtime_mismatch,
         scope="process",
         severity=WARN,
