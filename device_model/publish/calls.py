@@ -12,6 +12,8 @@ from device_model.simulation import CommandError, Simulation
 from neurontools.hardware.instances import lookup
 from neurontools.schema.document import encode
 from neurontools.schema.inventory import to_document
+from neurontools.schema.lean import to_unseen, without
+from neurontools.schema.snapshot import Snapshot
 from neurontools.wire import WireError
 
 MAX_NS = 1 << 62
@@ -43,12 +45,23 @@ def _inventory(model: Simulation, args: dict[str, Any]) -> bytes:
 
 
 def _snapshot(model: Simulation, args: dict[str, Any]) -> bytes:
-    return encode(model.snapshot())
+    return _encoded(model.snapshot(), args)
 
 
 def _past(model: Simulation, args: dict[str, Any]) -> bytes:
     past = model.past(whole_number(args, "age_ns", 0))
-    return b"null" if past is None else encode(past)
+    return b"null" if past is None else _encoded(past, args)
+
+
+def _encoded(snapshot: Snapshot, args: dict[str, Any]) -> bytes:
+    """Without what the client said that it does not look at: of a large host that is more than half."""
+    unseen = args.get("unseen")
+    if not unseen:
+        return encode(snapshot)
+    try:
+        return encode(without(snapshot, to_unseen(unseen)))
+    except ValueError as error:
+        raise WireError("bad_request", f"unseen: {error}") from None
 
 
 def _events(model: Simulation, args: dict[str, Any]) -> bytes:

@@ -13,8 +13,11 @@ class SchemaError(ValueError):
     """A document cannot be read: damaged, of another shape, or of another major version."""
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all records: immutable, unknown keys ignored, None (unknown) left out of the text."""
+class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Base of all records: immutable, unknown keys ignored, None (unknown) left out of the text.
+
+    Being immutable they are in no cycle, so the garbage collector need not go through thousands of them.
+    """
 
 
 class Compact(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -88,6 +91,12 @@ def narrowed(kind: type[D], read: Iterable[str], **parts: Any) -> type[D]:
 def looked_at(kind: type[Document]) -> frozenset[str]:
     """The fields of a kind of document that its reader looks at: all but those that `narrowed` left out."""
     return frozenset(field.name for field in msgspec.structs.fields(kind) if not field.encode_name.startswith("-"))
+
+
+def left_out(kind: type[Document]) -> list[str]:
+    """The fields of a kind of document that its reader does not look at."""
+    seen = looked_at(kind)
+    return [name for name in kind.__struct_fields__ if name not in seen]
 
 
 def kind_of(kind: type[Document], name: str) -> type[Document]:

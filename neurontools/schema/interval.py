@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+from typing import Any
+
+from msgspec.structs import replace
+
 from neurontools.schema.deltas import Period
 from neurontools.schema.interval_cores import logical_cores, physical_core
 from neurontools.schema.interval_devices import device_interval, host_interval
+from neurontools.schema.interval_memo import Memo
 from neurontools.schema.interval_processes import earlier_reading, process_interval
 from neurontools.schema.interval_records import (
     BankInterval,
@@ -22,7 +28,7 @@ from neurontools.schema.interval_records import (
     ProcessInterval,
     WorkloadInterval,
 )
-from neurontools.schema.snapshot import Head, Snapshot
+from neurontools.schema.snapshot import Device, Head, Snapshot
 from neurontools.schema.totals import Totals, totals
 
 __all__ = [
@@ -60,18 +66,11 @@ def between(previous: Snapshot, current: Snapshot) -> Interval:
         resets=[],
         gaps=current.head.gaps,
     )
-    earlier_cores = {core.core: core for device in previous.devices for core in device.cores}
-    earlier_devices = {device.index: device for device in previous.devices}
-    by_device = [
-        [physical_core(earlier_cores.get(core.core), core, device.index, period) for core in device.cores]
-        for device in current.devices
-    ]
-    physical = tuple(core for cores in by_device for core in cores)
+    earlier = {device.index: device for device in previous.devices}
+    parts = [_device(earlier.get(device.index), device, period) for device in current.devices]
+    devices = tuple([device for device, _ in parts])
+    physical = tuple([core for _, cores in parts for core in cores])
     logical = logical_cores(physical, period.core_size)
-    devices = tuple(
-        device_interval(earlier_devices.get(device.index), device, cores, period)
-        for device, cores in zip(current.devices, by_device, strict=True)
-    )
     host = host_interval(previous.host, current.host, period)
     processes = _processes(previous, current, logical, host, period)
     return Interval(
@@ -86,6 +85,34 @@ def between(previous: Snapshot, current: Snapshot) -> Interval:
         resets=tuple(period.resets),
         snapshot=current,
     )
+
+
+def _device(
+    previous: Device | None, current: Device, period: Period
+) -> tuple[DeviceInterval, tuple[CoreInterval, ...]]:
+    """A device and its physical cores."""
+    if previous is not None and previous.cores is current.cores and _counters(previous) == _counters(current):
+        device, cores = _device_at_rest(current.index, *_counters(current), period.core_size)
+        return replace(device, health=current.health), cores
+    earlier = {core.core: core for core in previous.cores} if previous is not None else {}
+    cores = tuple([physical_core(earlier.get(core.core), core, current.index, period) for core in current.cores])
+    return device_interval(previous, current, cores, period), cores
+
+
+_COUNTED = tuple(name for name in Device.__struct_fields__ if name not in ("index", "health"))
+_counters = attrgetter("index", *_COUNTED)
+
+
+def _resting(index: int, *rest: Any) -> tuple[DeviceInterval, tuple[CoreInterval, ...]]:
+    """A device that counted nothing: then the length of the period does not matter, and one record serves them all."""
+    *values, core_size = rest
+    device = Device(index=index, **dict(zip(_COUNTED, values, strict=True)))
+    period = Period(duration_ns=1, core_size=core_size, resets=[])
+    cores = tuple([physical_core(core, core, index, period) for core in device.cores])
+    return device_interval(device, device, cores, period), cores
+
+
+_device_at_rest = Memo(_resting)
 
 
 def _duration_ns(previous: Head, current: Head) -> int:

@@ -9,13 +9,17 @@ from neurontools import wire
 from neurontools.schema.inventory import Inventory, InventoryError, from_document
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from neurontools.schema.allocations import Allocations
     from neurontools.schema.document import Document
     from neurontools.schema.events import Events
     from neurontools.schema.snapshot import Snapshot
     from neurontools.schema.source import SourceError
+    from neurontools.sources.answers import SnapshotReader
 
 D = TypeVar("D", bound="Document")
+T = TypeVar("T")
 
 
 class ModelSource:
@@ -23,7 +27,8 @@ class ModelSource:
 
     def __init__(self, path: str, timeout_s: float = 5.0) -> None:
         self._client = wire.Client(path, timeout_s)
-        self._snapshot_kind: type[Snapshot] | None = None
+        self._snapshots: dict[type[Snapshot] | None, SnapshotReader] = {}
+        self._kind: type[Snapshot] | None = None
 
     def inventory(self) -> Inventory:
         """What the model claims to have installed."""
@@ -39,15 +44,18 @@ class ModelSource:
 
     def snapshot(self) -> "Snapshot":
         """The model's counters at one instant of its time."""
-        return self._required(self._kind_of_snapshot(), "snapshot")
+        snapshot = self._snapshot("snapshot")
+        if snapshot is None:
+            raise _source_error(self._misunderstood("no snapshot"))
+        return snapshot
 
     def narrow(self, kind: "type[Snapshot]") -> None:
         """From now on readings are of this kind, which looks at less of an answer: see schema.document.narrowed."""
-        self._snapshot_kind = kind
+        self._kind = kind
 
     def past(self, age_ns: int = 0) -> "Snapshot | None":
         """The newest kept snapshot that is at least `age_ns` older than the model's now; None if none is kept."""
-        return self._read(self._kind_of_snapshot(), "past", age_ns=age_ns)
+        return self._snapshot("past", age_ns=age_ns)
 
     def events(self, since: int = 0) -> "Events":
         """Events with a number greater than `since`."""
@@ -72,25 +80,28 @@ class ModelSource:
         """Ends the connection; safe to call twice."""
         self._client.close()
 
-    def _kind_of_snapshot(self) -> "type[Snapshot]":
-        if self._snapshot_kind is None:
-            from neurontools.schema.snapshot import Snapshot
+    def _snapshot(self, call: str, **args: int) -> "Snapshot | None":
+        from neurontools.schema.snapshot import Snapshot
+        from neurontools.sources.answers import SnapshotReader
 
-            self._snapshot_kind = Snapshot
-        return self._snapshot_kind
+        reader = self._snapshots.get(self._kind)
+        if reader is None:
+            reader = self._snapshots[self._kind] = SnapshotReader(self._client, self._kind or Snapshot)
+        return self._understood(lambda: reader.read(call, args))
 
     def _required(self, kind: type[D], call: str, **args: int) -> D:
-        document = self._read(kind, call, **args)
+        from neurontools.sources.answers import read_answer
+
+        document = self._understood(lambda: read_answer(self._client, kind, call, args))
         if document is None:
             raise _source_error(self._misunderstood(f"no {call}"))
         return document
 
-    def _read(self, kind: type[D], call: str, **args: int) -> "D | None":
+    def _understood(self, read: "Callable[[], T]") -> "T":
         from neurontools.schema.document import SchemaError
-        from neurontools.sources.answers import read_answer
 
         try:
-            return read_answer(self._client, kind, call, args)
+            return read()
         except wire.WireError as error:
             raise _source_error(error) from None
         except SchemaError as error:

@@ -5,16 +5,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from msgspec.structs import replace
 
 from neurontools.hardware.instances import INSTANCES
 from neurontools.schema.allocations import Allocations, BankMap
 from neurontools.schema.document import encode, narrowed
 from neurontools.schema.events import PROCESS_START, Event, Events
+from neurontools.schema.interval import between
 from neurontools.schema.inventory import to_document
 from neurontools.schema.snapshot import Core, Device, Head, Origin, Snapshot
 from neurontools.schema.source import Source, SourceError
 from neurontools.sources.model import ModelSource
 from neurontools.wire import encode_answer, encode_error
+from tests.schema.strategies import series
 from tests.sources.server import answering, serving, socket_path
 from tests.views.inventories import inventory_of
 
@@ -105,6 +109,45 @@ def test_a_narrowed_reading_leaves_out_the_rest() -> None:
             assert reading is not None
             assert (reading.head, reading.devices) == (SNAPSHOT.head, ())
         source.close()
+
+
+def test_a_narrowed_reading_asks_for_less() -> None:
+    requests = []
+
+    def remember(connection: Any) -> None:
+        requests.append(msgspec.json.decode(connection.recv(1000)))
+        connection.sendall(encode_answer(encode(SNAPSHOT)))
+
+    core: Any = narrowed(Core, [name for name in Core.__struct_fields__ if name not in ("status", "pe_cntrs")])
+    device: Any = narrowed(Device, ("index",), cores=tuple[core, ...])
+    with serving(remember) as path:
+        source = ModelSource(path)
+        source.narrow(narrowed(Snapshot, ("version", "head"), devices=tuple[device, ...]))
+        assert source.snapshot().devices[0].cores[0].busy_ns == 3
+        source.close()
+    (unseen,) = [request["args"]["unseen"] for request in requests]
+    assert unseen["core"] == ["status", "pe_cntrs"]
+    assert {"links", "power", "health"} <= {*unseen["device"]}
+
+
+@given(readings=series(count=3))
+def test_cores_that_stood_still_are_the_same_objects(readings: tuple[Snapshot, ...]) -> None:
+    still = replace(readings[1], devices=readings[0].devices)
+    answers = iter([readings[0], still, readings[2]])
+
+    def converse(connection: Any) -> None:
+        for answer in answers:
+            connection.recv(1000)
+            connection.sendall(encode_answer(encode(answer)))
+
+    with serving(converse) as path:
+        source = ModelSource(path)
+        read = [source.snapshot() for _ in range(3)]
+        source.close()
+    assert read == [readings[0], still, readings[2]]
+    for before, now in zip(read[0].devices, read[1].devices, strict=True):
+        assert before.cores is now.cores
+    assert between(read[0], read[1]) == between(readings[0], still)
 
 
 def test_an_answer_that_another_program_wrote_is_read_too() -> None:

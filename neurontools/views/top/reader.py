@@ -258,12 +258,21 @@ def _begins_anew(before: Head, now: Head) -> bool:
     return now.boot_id != before.boot_id or now.time_ns < before.time_ns
 
 
-@cache
 def lean_kind(registers: bool = False) -> type[Snapshot]:
     """A snapshot of whose text what no page shows is not even read.
 
     The engines' activity, on hardware counted in registers, is read only where `registers` says that it is shown.
     """
+    return _lean_kinds()[registers]
+
+
+@cache
+def _lean_kinds() -> tuple[type[Snapshot], type[Snapshot]]:
+    """Without and with what is in registers."""
+    return _made_lean(False), _made_lean(True)
+
+
+def _made_lean(registers: bool) -> type[Snapshot]:
     process: Any = narrowed(Process, _all_but(Process, *_UNSHOWN_OF_PROCESS))
     unshown = _UNSHOWN_OF_CORE if registers else (*_UNSHOWN_OF_CORE, *_ENGINES)
     core: Any = narrowed(Core, _all_but(Core, *unshown))
@@ -286,7 +295,7 @@ def _all_but(kind: type[Document], *names: str) -> tuple[str, ...]:
 
 def lean(snapshot: Snapshot) -> Snapshot:
     """The snapshot without what no page shows: comparing that too would take a third of the program's time."""
-    if isinstance(snapshot, lean_kind() | lean_kind(registers=True)):
+    if isinstance(snapshot, _lean_kinds()):
         return snapshot
     devices = tuple(
         replace(device, cores=tuple(replace(core, **dict.fromkeys(_UNSHOWN_OF_CORE)) for core in device.cores))

@@ -16,19 +16,20 @@ from neurontools.wire import WireError
 
 ARGUMENTS = (
     *("age_ns", "since", "device", "core", "pid", "number"),
-    *("fault", "target", "parameters", "for_ns", "what", "driver_version"),
+    *("fault", "target", "parameters", "for_ns", "what", "driver_version", "unseen"),
 )
 
 numbers = st.sampled_from([0, 1, -1, MAX_NS, MAX_NS + 1, 10**400, 2**63, 1.0, float("inf"), float("nan")])
 scalars = st.none() | st.booleans() | numbers | st.floats() | st.text(max_size=5)
 names = st.sampled_from(["straggler", "crash", "device-reset", "driver-old", "link-down", "all", "x"])
 words = st.sampled_from(["core", "device", "link", "process", "factor", "signal", "seconds", "fails", "version"])
+fields = st.sampled_from(["status", "links", "memory", "index", "x"])
 values = (
     scalars
     | names
     | st.integers(0, 5000)
     | st.lists(scalars, max_size=2)
-    | st.dictionaries(words, scalars | st.lists(scalars, max_size=2), max_size=2)
+    | st.dictionaries(words, scalars | st.lists(scalars | fields, max_size=2), max_size=2)
 )
 
 
