@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -111,6 +112,15 @@ class TopApp(App[None]):
         page = self.pages[OverviewScreen.ABOUT.name]
         assert isinstance(page, OverviewScreen)
         return page
+
+    def get_driver_class(self) -> type[Driver]:
+        """Our driver where Textual would take that for terminals; not in a browser, nor without a screen."""
+        from textual.drivers.linux_driver import LinuxDriver
+
+        from neurontools.views.top.terminal import SleepingDriver
+
+        chosen = super().get_driver_class()
+        return SleepingDriver if chosen is LinuxDriver else chosen
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of the roles, for themes that define none of their own."""

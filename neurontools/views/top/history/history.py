@@ -137,8 +137,9 @@ class History:
         with self._lock:
             rows = self.rows.until(time_ns, _TREND)
             cores = self._cores
-        columns = zip(*(row.dots for row in rows), strict=False)
-        return {core: bytes(column).translate(_DIGITS).decode() for core, column in zip(cores, columns, strict=False)}
+        # The rows one after the other: a core's are those at equal distances.
+        digits = b"".join([row.dots for row in rows if len(row.dots) == len(cores)]).translate(_DIGITS).decode()
+        return {core: digits[place :: len(cores)] for place, core in enumerate(cores)}
 
     def events(self, time_ns: int | None = None) -> list[Event]:
         """The events up to an instant, the newest first."""

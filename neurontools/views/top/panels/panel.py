@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
 from operator import itemgetter
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.filter import LineFilter
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -41,7 +42,10 @@ class Panel(Widget):
         self.labels: dict[int, list[tuple[int, str]]] = {}
         """What is painted over the lines: by line the columns and the letters."""
         self._strips: dict[int, Strip] = {}
+        self._painted: tuple[object, list[Strip]] | None = None
+        """What was painted last, and for which size and filters, until something changes."""
         self._styles: dict[tuple[str, str], Style] = {}
+        self._filters: Sequence[LineFilter] = ()
 
     def put(self, place: Place | None) -> None:
         """Moves the panel to its place, or hides it."""
@@ -71,22 +75,54 @@ class Panel(Widget):
         if changed:
             self.refresh(*(Region(*_difference(old, new, place.width, y)) for y, old, new in changed))
 
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """Asks Textual to paint it again."""
+        self._painted = None
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """All lines at once: without the border, padding and opacity that Textual would have to add to each.
+
+        Every panel is asked for its lines when one line of one of them changes.
+        """
+        key = (self.size, self.get_line_filters())
+        if self._painted is None or self._painted[0] != key:
+            if self._filters != key[1]:
+                self._filters = key[1]
+                self._strips.clear()
+                self._styles.clear()
+            self._painted = key, [self.render_line(y) for y in range(self.size.height)]
+        strips = self._painted[1]
+        if crop == self.size.region:
+            return strips
+        return [strip.crop(crop.x, crop.right) for strip in strips[crop.y : crop.bottom]]
+
     def render_line(self, y: int) -> Strip:
         """The line as a strip, made once for as long as it does not change."""
         strip = self._strips.get(y)
         if strip is None:
-            line = self.shown[y] if y < len(self.shown) else Line()
-            runs = groupby(line.spans, itemgetter(1))
-            texts = [(role, "".join([span.text for span in spans])) for role, spans in runs]
-            if getattr(self.app, "ascii", False):
-                texts = [(role, to_ascii(text)) for role, text in texts]
-            segments = [Segment(text, self._style(role, line.ground)) for role, text in texts]
-            strip = Strip(segments).adjust_cell_length(self.size.width, self._style("text", line.ground))
-            self._strips[y] = strip
+            strip = self._strips[y] = self._paint(self.shown[y] if y < len(self.shown) else Line())
         for x, label in self.labels.get(y, ()):
             over = Strip([Segment(label, self._style("jump", ""))])
             strip = Strip.join([strip.crop(0, x), over, strip.crop(x + len(label), self.size.width)])
         return strip
+
+    def _paint(self, line: Line) -> Strip:
+        runs = groupby(line.spans, itemgetter(1))
+        texts = [(role, "".join([span.text for span in spans])) for role, spans in runs]
+        if getattr(self.app, "ascii", False):
+            texts = [(role, to_ascii(text)) for role, text in texts]
+        segments = [Segment(text, self._style(role, line.ground)) for role, text in texts]
+        left = self.size.width - sum([cell_len(text) for _, text in texts])
+        if left > 0:
+            segments.append(Segment(" " * left, self._style("text", line.ground)))
+        return Strip(segments, self.size.width + max(0, -left)).crop(0, self.size.width)
 
     def label(self, labels: dict[int, list[tuple[int, str]]]) -> None:
         """Paints letters over the lines, or takes them away."""
@@ -147,6 +183,9 @@ class Panel(Widget):
             style = self.get_component_rich_style(f"top--{name}")
             if ground and role != "frame":
                 style += Style(bgcolor=self.get_component_rich_style(f"top--{ground}").bgcolor)
+            # To filter styles and not lines saves making each line twice.
+            for each in self._filters:
+                style = each.apply([Segment(" ", style)], self.background_colors[1])[0].style or style
             self._styles[key] = style
         return style
 

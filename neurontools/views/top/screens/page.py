@@ -8,7 +8,9 @@ from typing import ClassVar, NamedTuple
 
 from textual import events
 from textual.app import ComposeResult
+from textual.geometry import Region
 from textual.screen import Screen
+from textual.strip import Strip
 
 from neurontools.views.top import plan as places
 from neurontools.views.top.panels import badge, footer, pages, title
@@ -85,6 +87,13 @@ class PageScreen(Screen[None]):
 
     def on_typed(self, event: events.Key) -> None:
         """A letter, where letters are typed."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What is behind the panels: the same empty line everywhere."""
+        blank = Strip.blank(crop.width, self.visual_style.rich_style)
+        for each in self.get_line_filters():
+            blank = blank.apply_filter(each, self.background_colors[1])
+        return [blank] * crop.height
 
     def jump(self) -> None:
         """Puts letters over all that can be clicked: to type them is to click."""

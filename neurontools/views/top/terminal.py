@@ -1,0 +1,64 @@
+"""The terminal as Textual drives it, but for one thing: the thread that waits for keys sleeps while there are none."""
+
+from __future__ import annotations
+
+import os
+import selectors
+from codecs import getincrementaldecoder
+from contextlib import suppress
+from typing import Any
+
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+
+_LOOK_S = 0.1
+_READ_BYTES = 4096
+_LOOKS = 10
+"""So often it looks after the last input: an escape may be a key, or the beginning of one."""
+
+
+class SleepingDriver(LinuxDriver):
+    """Textual wakes ten times a second to see whether a key was pressed; here one that is pressed wakes it.
+
+    On a screen that is repainted once a second that is a tenth of all that the program does.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def run_input_thread(self) -> None:
+        """Waits for input and passes on what it means, until the program leaves the terminal."""
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")().decode
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            looks = _LOOKS
+            while not self.exit_event.is_set():
+                ready = {key.fd for key, _ in selector.select(_LOOK_S if looks else None)}
+                looks = _LOOKS if ready else looks - 1
+                if self._woken in ready:
+                    os.read(self._woken, _READ_BYTES)
+                if self.fileno in ready:
+                    data = os.read(self.fileno, _READ_BYTES)
+                    if not data:
+                        selector.unregister(self.fileno)
+                    text = decode(data)
+                    # To the parser, no text is the end of all.
+                    for event in parser.feed(text) if text else ():
+                        self.process_message(event)
+                for event in parser.tick():
+                    self.process_message(event)
+
+    def disable_input(self) -> None:
+        """Wakes the thread, so that it sees that it is to end."""
+        with suppress(OSError):
+            os.write(self._wake, b"\0")
+        super().disable_input()
+
+    def close(self) -> None:
+        """Lets go of the pipe."""
+        super().close()
+        os.close(self._woken)
+        os.close(self._wake)
