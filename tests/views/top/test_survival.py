@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
-from textual.binding import Binding, BindingType
 
 from neurontools.views.top.app import EVERY, PAGES, TopApp
+from neurontools.views.top.control import Control
 from neurontools.views.top.plain import to_ascii, wants_ascii
 from neurontools.views.top.screens.page import About, PageScreen
 from tests.views.top.crafted import CraftedHost
 from tests.views.top.hosts import Host
 from tests.views.top.piloting import page, run, running
+from tests.views.top.places import KINDS, PLACES, go_to, keys_of, pairs
 
 SIZES = ((1, 1), (400, 120), (1, 120), (400, 1), (2, 3), (20, 5), (60, 8), (80, 24), (107, 33), (3, 2), (200, 50))
-NOT_PRESSED = frozenset({"q", "Q", "ctrl+c", "f8", "ctrl+s", "ctrl+p"})
-"""What ends it or writes files; each has a test of its own."""
-
-KINDS: dict[str, Callable[[], Host | CraftedHost]] = {
-    "busy": lambda: Host("opt-30b", "trn2.48xlarge"),
-    "small": lambda: Host("idle", "inf2.xlarge"),
-    "many": lambda: CraftedHost("trn2.48xlarge", 200),
-    "none": lambda: CraftedHost("inf1.24xlarge", 0),
-    "unknown": lambda: CraftedHost("trn1.32xlarge", known=False),
-}
+KEYS_A_SIZE = 8
 
 
-def keys_of(*bindings: Sequence[BindingType]) -> Iterator[str]:
-    for binding in itertools.chain(*bindings):
-        if isinstance(binding, Binding):
-            yield from (key for key in binding.key.split(",") if key not in NOT_PRESSED)
+def send(pid: int, started_ns: int, number: int) -> None:
+    """Takes a signal's place."""
 
 
 def check(app: TopApp) -> None:
@@ -43,51 +34,56 @@ def check(app: TopApp) -> None:
         assert screen._panels["title"].shown
 
 
-async def press_all(kind: str, about: About, sizes: Sequence[tuple[int, int]], stride: int, start: int = 0) -> None:
-    """The page's keys, each at another size; every `stride`th of them."""
-    every = itertools.cycle(sizes)
-    page_class = next(each for each in PAGES if each.ABOUT is about)
-    keys = [*keys_of(page_class.BINDINGS, TopApp.BINDINGS)][start::stride]
-    async with running(KINDS[kind](), sizes[0]) as (app, pilot):
+async def press(kind: str, every: Sequence[tuple[str, str]], sizes: Sequence[tuple[int, int]]) -> None:
+    """The keys, each at its place; after a few of them the terminal has another size."""
+    turns = itertools.cycle(sizes)
+    async with running(KINDS[kind](), sizes[0], control=Control(send)) as (app, pilot):
         app.reader.remember()
         app.session.take(app.reader.read())
-        for key in keys:
-            await pilot.resize_terminal(*next(every))
-            if app.screen.is_modal or app.page.ABOUT is not about:
-                await pilot.press("escape", about.key)
+        at = ""
+        for count, (name, key) in enumerate(every):
+            place = PLACES[name]
+            if count % KEYS_A_SIZE == 0 or at != name:
+                width, height = next(turns)
+                await pilot.resize_terminal(max(place.least, width), max(place.least, height))
+            if at != name or not place.is_there(app):
+                await go_to(app, pilot, place)
+                at = name
+            assert place.is_there(app), f"{place.lead} lead to {app.screen}, not to {name}, at {app.size}"
             await pilot.press(key)
+            assert app._exception is None, f"{key} on {name} of {kind}: {app._exception!r}"
             check(app)
+        await go_to(app, pilot, PLACES["overview"])
         for _ in range(3):
             app.session.take(app.reader.read())
             app.page.update()
             check(app)
 
 
-def test_some_keys_of_every_page_raise_nothing_at_some_size() -> None:
-    async def test() -> None:
-        async with running(KINDS["busy"](), SIZES[0]) as (app, pilot):
-            for place, page_class in enumerate(PAGES[1:], 1):
-                keys = [*keys_of(page_class.BINDINGS, TopApp.BINDINGS)]
-                await pilot.resize_terminal(*SIZES[place])
-                await pilot.press("escape", page_class.ABOUT.key, keys[place * 5])
-                check(app)
-
-    run(test)
-    assert len([*keys_of(TopApp.BINDINGS)]) > 20
+def test_some_keys_of_every_place_raise_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    some = pairs("busy")[::16]
+    run(lambda: press("busy", some, SIZES[5:9]))
+    assert len({name for name, _ in some}) > len(PLACES) // 2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("about", EVERY)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_key_of_every_page_raises_nothing(kind: str, about: About) -> None:
-    turn = EVERY.index(about) * 2 + [*KINDS].index(kind)
-    stride = 1 if kind == "busy" else 4
+def test_every_key_of_every_place_raises_nothing(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    turn = 2 * [*KINDS].index(kind)
+    run(lambda: press(kind, pairs(kind), (*SIZES[turn:], *SIZES[:turn])))
+    assert pairs(kind)
 
-    async def test() -> None:
-        await press_all(kind, about, (*SIZES[turn % 11 :], *SIZES[: turn % 11]), stride, turn % stride)
 
-    run(test)
-    assert about.key
+def test_every_key_has_its_turn_at_every_place() -> None:
+    turns = [(*pair, kind) for kind in KINDS for pair in pairs(kind)]
+    assert len({(name, key) for name, key, _ in turns}) == len(turns)
+    assert {(name, key) for name, place in PLACES.items() for key in place.keys} == {turn[:2] for turn in turns}
+    for name, place in PLACES.items():
+        assert {kind for at, _, kind in turns if at == name} == set(place.kinds)
+    assert {about.name for about in EVERY} <= PLACES.keys()
+    assert {key for page in PAGES for key in keys_of(page.BINDINGS)} <= {key for _, key, _ in turns}
 
 
 @pytest.mark.slow

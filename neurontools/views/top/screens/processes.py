@@ -97,9 +97,9 @@ class ProcessesScreen(PageScreen):
         if not self.opened:
             return places.whole(width, height, top, body, TABLE)
         if width >= _SIDE_WIDTH:
-            (left_side,) = places.whole(width // 2, height, top, body, FACTS).values()
-            right_side = left_side._replace(x=width // 2, width=width - width // 2)
-            return {FACTS: left_side, MODELS: right_side}
+            left_side = places.whole(width // 2, height, top, body, FACTS)
+            right_side = places.whole(width - width // 2, height, top, body, MODELS)
+            return left_side | {name: place._replace(x=width // 2) for name, place in right_side.items()}
         upper = body * 2 // 3
         return places.whole(width, height, top, upper, FACTS) | places.whole(
             width, height, top + upper, body - upper, MODELS
