@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from neurontools.commands import errors
-from neurontools.recording import Recording, RecordingError, Series, files_of
+from neurontools.recording import Recording, RecordingError, Series, SeveralError, files_of, recordings_in
 from neurontools.recording.instants import GRAMMAR, instant_ns
 from neurontools.schema.source import SourceError
 
@@ -28,7 +28,7 @@ def opened(name: str, path: str) -> Iterator[Recording]:
 
 @contextmanager
 def opened_series(name: str, path: str) -> Iterator[Series]:
-    """The same of a file, or of all recordings in a directory."""
+    """The same of a file, or of what a recorder wrote into a directory."""
     with _reading(path, lambda: Series(files_of(path))) as series:
         try:
             yield series
@@ -47,7 +47,7 @@ def instant(option: str, text: str, span: tuple[int, int]) -> int:
 def recordings_at(path: str) -> list[str]:
     """The file itself, or the recordings in a directory. Raises SourceError where there is none."""
     try:
-        return files_of(path)
+        return recordings_in(path)
     except RecordingError as error:
         raise SourceError(f"cannot read {path}: {error}", _NO_FILE) from None
     except OSError as error:
@@ -59,11 +59,17 @@ def _reading(path: str, make: Callable[[], T]) -> Iterator[T]:
     try:
         with make() as found:
             yield found
+    except SeveralError as error:
+        raise SourceError(f"cannot read {path}: {error}", _list_hint(path)) from None
     except RecordingError as error:
         raise SourceError(f"cannot read {path}: {error}", _NO_FILE) from None
     except OSError as error:
-        hint = f"`neuron-recorder list {path}` shows what is in it" if error.errno == errno.EISDIR else ""
+        hint = _list_hint(path) if error.errno == errno.EISDIR else ""
         raise SourceError(f"cannot read {path}: {error.strerror}", hint) from None
+
+
+def _list_hint(path: str) -> str:
+    return f"`neuron-recorder list {path}` shows what is in it"
 
 
 def _tell(name: str, damage: Sequence[str]) -> None:

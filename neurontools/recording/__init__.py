@@ -5,7 +5,7 @@ from neurontools.recording.frames import Frame, replayed
 from neurontools.recording.player import Player
 from neurontools.recording.reader import Recording, RecordingError
 from neurontools.recording.reading import About
-from neurontools.recording.series import Series, files_of
+from neurontools.recording.series import Series, SeveralError, files_of, recordings_in
 from neurontools.recording.writer import Writer, create
 from neurontools.schema.inventory import RECORDING
 
@@ -19,8 +19,10 @@ __all__ = [
     "Recording",
     "RecordingError",
     "Series",
+    "SeveralError",
     "Writer",
     "create",
     "files_of",
+    "recordings_in",
     "replayed",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from time import gmtime, strftime
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 from neurontools.recording.frames import Frame
 from neurontools.recording.reader import Recording, RecordingError
-from neurontools.recording.series import SUFFIX
+from neurontools.recording.series import SEGMENT, SUFFIX, THINNED
 from neurontools.recording.thinning import thin
 from neurontools.recording.writer import Writer, create
 from neurontools.units import NS_PER_S
@@ -27,9 +26,7 @@ THINNED_STEP_NS = 10 * NS_PER_S
 STATE_DIRECTORY = "STATE_DIRECTORY"
 """Where systemd has made room for a service."""
 
-_THINNED = "-10s"
 _PART = ".part"
-_OWN = re.compile(rf"(\d{{8}}T\d{{6}}Z(?:-\d+)?)({_THINNED})?{re.escape(SUFFIX)}")
 _LOCK = ".lock"
 
 
@@ -140,10 +137,10 @@ class Directory:
         names = set(os.listdir(self._path))
         for name in sorted(names):
             path = os.path.join(self._path, name)
-            own = _OWN.fullmatch(name)
-            if _OWN.fullmatch(name.removesuffix(_PART)) and name.endswith(_PART):
+            own = SEGMENT.fullmatch(name)
+            if SEGMENT.fullmatch(name.removesuffix(_PART)) and name.endswith(_PART):
                 os.unlink(path)
-            elif own and not own[2] and f"{own[1]}{_THINNED}{SUFFIX}" in names:
+            elif own and not own[2] and f"{own[1]}{THINNED}{SUFFIX}" in names:
                 # It had been thinned, but the recorder was killed before it could remove it.
                 os.unlink(path)
             elif own:
@@ -154,7 +151,7 @@ class Directory:
         # The host's clock may have been set back.
         for again in range(1, 1000):
             stem = second if again == 1 else f"{second}-{again}"
-            if os.path.exists(os.path.join(self._path, f"{stem}{_THINNED}{SUFFIX}")):
+            if os.path.exists(os.path.join(self._path, f"{stem}{THINNED}{SUFFIX}")):
                 continue
             with suppress(FileExistsError):
                 path = os.path.join(self._path, stem + SUFFIX)
@@ -187,7 +184,7 @@ class Directory:
         return old and not segment.thinned and segment.path not in self._not_thinned
 
     def _thin(self, segment: _Segment) -> Generator[None, None, None]:
-        final = f"{segment.path.removesuffix(SUFFIX)}{_THINNED}{SUFFIX}"
+        final = f"{segment.path.removesuffix(SUFFIX)}{THINNED}{SUFFIX}"
         part = final + _PART
         fd = create(part, replace=True)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from threading import RLock
 from typing import NamedTuple
@@ -16,14 +17,23 @@ from neurontools.schema.events import Event, Events
 SUFFIX = ".nrec"
 """How names of recordings end."""
 
+THINNED = "-10s"
+SEGMENT = re.compile(rf"(\d{{8}}T\d{{6}}Z(?:-\d+)?)({THINNED})?{re.escape(SUFFIX)}")
+"""How a recorder names its files: by the second of the first reading, and whether it has thinned them."""
+
 EVENTS_BACK_NS = 3600 * 1_000_000_000
 """How far back events and bank maps are looked for: every block on the way has to be unpacked."""
 
 _MOST_EVENTS = 10_000
 
 
-def files_of(path: str) -> list[str]:
-    """The file itself, or the recordings in a directory by name. Raises OSError, and RecordingError where none is."""
+class SeveralError(RecordingError):
+    """A directory of recordings that need not be of one host: no recorder made it."""
+
+
+def recordings_in(path: str) -> list[str]:
+    """The file itself, or all recordings in a directory by name, but none in those below it. Raises OSError, and
+    RecordingError where none is."""
     if not os.path.isdir(path):
         return [path]
     with os.scandir(path) as entries:
@@ -31,6 +41,17 @@ def files_of(path: str) -> list[str]:
     if not found:
         raise RecordingError(f"there is no recording in it: their names end in {SUFFIX}")
     return found
+
+
+def files_of(path: str) -> list[str]:
+    """The file itself, or the files of the recorder that wrote into a directory, and no others. Raises OSError,
+    RecordingError where there is no recording, and SeveralError where none is a recorder's."""
+    found = recordings_in(path)
+    own = [each for each in found if SEGMENT.fullmatch(os.path.basename(each))]
+    if not own and os.path.isdir(path):
+        several = "its recording" if len(found) == 1 else f"one of its {len(found)} recordings"
+        raise SeveralError(f"no recorder has written into it: name {several}")
+    return own or found
 
 
 class _Piece(NamedTuple):

@@ -10,7 +10,7 @@ from time import monotonic_ns
 
 from msgspec.structs import replace
 
-from neurontools.recording import Frame, Player, RecordingError, Series, files_of, replayed
+from neurontools.recording import Frame, Player, RecordingError, Series, SeveralError, files_of, replayed
 from neurontools.recording.directory import default_directory
 from neurontools.recording.instants import GRAMMAR, instant_ns
 from neurontools.schema.allocations import Allocations
@@ -160,7 +160,8 @@ def _series(path: str) -> Series:
     try:
         return Series(files_of(path))
     except RecordingError as error:
-        raise SourceError(f"cannot read {path}: {error}", _NO_FILE) from None
+        hint = f"`neuron-recorder list {path}` shows what is in it" if isinstance(error, SeveralError) else _NO_FILE
+        raise SourceError(f"cannot read {path}: {error}", hint) from None
     except OSError as error:
         hint = _NO_FILE if error.errno == errno.ENOENT else ""
         raise SourceError(f"cannot read {path}: {error.strerror}", hint) from None

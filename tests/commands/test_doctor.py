@@ -268,3 +268,15 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str], golden: Golden) ->
     golden("neuron-doctor/help.txt", run(capsys, "--help")[1])
     assert run(capsys, "--version")[1].startswith("neuron-doctor ")
     assert "neuron-doctor explain" in run(capsys, "explain", "--help")[1]
+
+
+def test_a_directory_that_no_recorder_wrote_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.nrec").write_bytes(b"")
+    assert doctor.main([str(tmp_path)]) == doctor.EXIT_BLIND
+    assert capsys.readouterr().err == (
+        f"neuron-doctor: cannot read {tmp_path}: no recorder has written into it: name one of its 2 recordings\n"
+        f"neuron-doctor: `neuron-recorder list {tmp_path}` shows what is in it\n"
+    )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_model.simulation import NS
-from neurontools.recording import Frame, RecordingError, Series, files_of
+from neurontools.recording import Frame, RecordingError, Series, SeveralError, files_of, recordings_in
 from neurontools.schema.events import Event, Events
 from tests.recording.recorded import MAP, bytes_file, troubled_frames, written
 
@@ -29,7 +29,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def series(directory: Path) -> Series:
-    return Series(files_of(str(directory)))
+    return Series(recordings_in(str(directory)))
 
 
 def test_all_frames_in_the_order_of_their_times(series: Series, directory: Path) -> None:
@@ -97,7 +97,7 @@ def test_damage_loses_the_rest_of_its_block_only(directory: Path, tmp_path: Path
 def test_a_file_that_its_recorder_deletes_meanwhile(tmp_path: Path) -> None:
     for name, first, last in (("a", 0, 20), ("b", 20, 40)):
         written(tmp_path / f"{name}.nrec", FRAMES[first:last])
-    with Series(files_of(str(tmp_path))) as series:
+    with Series(recordings_in(str(tmp_path))) as series:
         (tmp_path / "a.nrec").unlink()
         assert series.at(TIMES[30]) == FRAMES[30]
         assert series.at(TIMES[10]) is None
@@ -107,7 +107,7 @@ def test_a_file_that_its_recorder_deletes_meanwhile(tmp_path: Path) -> None:
 
 def test_threads_may_share_it(directory: Path) -> None:
     found: list[Frame | None] = []
-    with Series(files_of(str(directory))) as series:
+    with Series(recordings_in(str(directory))) as series:
 
         def look(places: range) -> None:
             found.extend(series.at(TIMES[at]) for at in places)
@@ -124,10 +124,23 @@ def test_threads_may_share_it(directory: Path) -> None:
 
 def test_where_there_is_no_reading(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="there is no recording in it"):
-        files_of(str(tmp_path))
+        recordings_in(str(tmp_path))
     bytes_file(tmp_path / "a.nrec", b"hello")
     bytes_file(tmp_path / "b.nrec", b"")
     with pytest.raises(RecordingError, match="it is not a recording"):
-        Series(files_of(str(tmp_path)))
+        Series(recordings_in(str(tmp_path)))
     with pytest.raises(OSError, match="No such file"):
         Series([str(tmp_path / "c.nrec")])
+
+
+def test_a_directory_stands_for_what_a_recorder_wrote_into_it_and_for_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    for name in ("a", "b", "below/20260105T000000Z"):
+        written(tmp_path / f"{name}.nrec", FRAMES[:3])
+    with pytest.raises(SeveralError, match="no recorder has written into it: name one of its 2 recordings"):
+        files_of(str(tmp_path))
+    own = [f"20260105T000000Z{more}.nrec" for more in ("", "-2", "-2-10s")]
+    for name in (*own, "20260105T000000Z-copy.nrec", "20260105T000000Z.nrec.part"):
+        written(tmp_path / name, FRAMES[:3])
+    assert sorted(files_of(str(tmp_path))) == sorted(str(tmp_path / name) for name in own)
+    assert files_of(str(tmp_path / "a.nrec")) == [str(tmp_path / "a.nrec")]

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 from hypothesis import given
@@ -155,7 +156,9 @@ def test_a_file_that_cannot_be_read_is_a_source_error(path: Path, monkeypatch: p
     [("", TIMES[1]), ("@-0s", TIMES[39]), ("@-2s", TIMES[35]), ("@2s", TIMES[4]), ("@2026-01-05T00:00:05Z", TIMES[10])],
 )
 def test_the_instant_stands_behind_the_path(path: Path, instant: str, expected: int) -> None:
-    for named in (path, path.parent):
+    (recorded := path.parent / "recorded").mkdir(exist_ok=True)
+    copyfile(path, recorded / "20260105T000000Z.nrec")
+    for named in (path, recorded):
         source = choose(f"replay:{named}{instant}", {})
         assert isinstance(source, ReplaySource)
         assert source.playback.position_ns == expected
@@ -170,6 +173,7 @@ def test_the_instant_stands_behind_the_path(path: Path, instant: str, expected: 
         ("{path}@-1h", SourceError, "there is nothing at 2026-01-04T23:00:19.5Z in"),
         ("/x/y.nrec@-1s", SourceError, "cannot read /x/y.nrec: No such file or directory"),
         ("/dev/null", SourceError, "cannot read /dev/null: it is empty"),
+        ("{path.parent}", SourceError, "no recorder has written into it: name its recording"),
     ],
 )
 def test_what_cannot_be_replayed(path: Path, named: str, kind: type[Exception], reason: str) -> None:
