@@ -189,7 +189,7 @@ class Directory:
         fd = create(part, replace=True)
         try:
             with Recording(segment.path) as recording:
-                yield from thin(recording, Writer(fd), THINNED_STEP_NS)
+                yield from thin(recording.passed(), Writer(fd), THINNED_STEP_NS)
                 for damage in recording.damage:
                     self._say(f"{segment.path}: {damage}")
             os.fsync(fd)

@@ -1,18 +1,24 @@
-"""The last readings in memory: a recording whose oldest blocks are forgotten when they take more room than they may."""
+"""The last readings in memory: a recording whose older blocks are thinned, and the oldest forgotten, to fit."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import takewhile
 
 from neurontools.recording.blocks import Block, Bytes
 from neurontools.recording.frames import Frame
 from neurontools.recording.reading import BlockReading
-from neurontools.recording.writer import Writer
+from neurontools.recording.thinning import thin
+from neurontools.recording.writer import Text, Writer
 from neurontools.schema.inventory import Inventory
 
 MOST_BYTES = 16 * 1024 * 1024
-"""Some 5 kB a reading of 128 cores with all that neuron-top looks at: the best part of an hour at one a second."""
+"""Of 128 busy cores in groups, with all that neuron-top looks at, some 5 kB a reading: an hour at one a second. Where
+each core has a process of its own it is 50 kB: then the last minutes, and half an hour thinned."""
+
+THINNED_NS = 10 * 10**9
+"""The least time between two frames of what is thinned; counters are cumulative, so that only resolution is lost."""
 
 _FRAMES_PER_BLOCK = 30
 
@@ -24,6 +30,7 @@ class _Memory(Bytes):
         self.data = bytearray()
         self.size = 0
         self.times: list[int] = []
+        self.thinned = False
 
     def put(self, data: bytes) -> None:
         """Appends them."""
@@ -34,14 +41,41 @@ class _Memory(Bytes):
         """Up to `count` bytes from `offset` on."""
         return bytes(self.data[offset : offset + count])
 
-    def frames(self, first: int, last: int) -> Iterator[Frame]:
-        """Its frames by their places, both ends included."""
+    def passed(self, last: int) -> Iterator[BlockReading]:
+        """A reading of it, after each of its frames up to a place."""
         block = Block(0, self.size, len(self.times), None, self.times[0], self.times[-1])
         reading = BlockReading(self, block)
         for place in range(last + 1):
             reading.advance(self.times[place])
+            yield reading
+
+    def frames(self, first: int, last: int) -> Iterator[Frame]:
+        """Its frames by their places, both ends included."""
+        for place, reading in enumerate(self.passed(last)):
             if place >= first:
                 yield reading.frame()
+
+    def thin(self) -> _Memory:
+        """The same with fewer frames."""
+        block = _Memory()
+        block.thinned = True
+        for _ in thin(self.passed(len(self.times) - 1), _BlockWriter(block), THINNED_NS):
+            pass
+        return block
+
+
+class _BlockWriter(Writer):
+    """Writes one block, and notes the times of its frames."""
+
+    def __init__(self, block: _Memory) -> None:
+        # Nobody but this process sees it: command lines stay.
+        super().__init__(block, True, _FRAMES_PER_BLOCK, quick=True)
+        self._times = block.times
+
+    def write_text(self, frame: Text) -> None:
+        """Appends a frame."""
+        super().write_text(frame)
+        self._times.append(frame.time_ns)
 
 
 class Ring:
@@ -63,6 +97,11 @@ class Ring:
         """The time of the oldest frame."""
         return self._blocks[0].times[0] if self._blocks else None
 
+    @property
+    def times(self) -> list[int]:
+        """When the frames were taken."""
+        return [time_ns for block in self._blocks for time_ns in block.times]
+
     def clear(self) -> None:
         """Forgets all."""
         self._blocks.clear()
@@ -73,8 +112,15 @@ class Ring:
         if self._blocks and frame.time_ns <= self._blocks[-1].times[-1]:
             return
         self._writer_for(frame.inventory).write(frame)
-        self._blocks[-1].times.append(frame.time_ns)
         while len(self._blocks) > 1 and self.size > self._most_bytes:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Thins the oldest block that is not yet; what is thinned has half of the room, and its oldest block goes."""
+        thinned = list(takewhile(lambda block: block.thinned, self._blocks[:-1]))
+        if len(thinned) < len(self._blocks) - 1 and 2 * sum(block.size for block in thinned) < self._most_bytes:
+            self._blocks[len(thinned)] = self._blocks[len(thinned)].thin()
+        else:
             del self._blocks[0]
 
     def forget_before(self, time_ns: int) -> None:
@@ -102,7 +148,6 @@ class Ring:
                 self._writer.end_block()
             block = _Memory()
             self._blocks.append(block)
-            # Nobody but this process sees it: command lines stay.
-            self._writer = Writer(block, True, _FRAMES_PER_BLOCK, quick=True)
+            self._writer = _BlockWriter(block)
             self._inventory = inventory
         return self._writer

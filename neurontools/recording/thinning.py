@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from neurontools.recording.reader import Recording
 from neurontools.recording.reading import BlockReading
 from neurontools.recording.writer import Text, Writer
 from neurontools.schema.allocations import Allocations
@@ -31,13 +30,13 @@ class _Between:
         return Text(passed.text(), passed.time_ns, inventory, command_lines, events, tuple(self._allocations))
 
 
-def thin(recording: Recording, writer: Writer, step_ns: int) -> Iterator[None]:
+def thin(frames: Iterable[BlockReading], writer: Writer, step_ns: int) -> Iterator[None]:
     """Writes the first frame of each step, the last one of all, and all that was told; pauses after each frame.
 
-    Reading it to its end does it. May raise OSError; what cannot be read is left out and in the recording's `damage`.
+    Reading it to its end does it. May raise OSError.
     """
     between, step, waiting = _Between(), None, None
-    for passed in recording.passed():
+    for passed in frames:
         between.add(passed)
         waiting = passed
         if passed.time_ns // step_ns != step:

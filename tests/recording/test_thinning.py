@@ -26,7 +26,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def thinned(source: Path, target: Path, step_ns: int) -> tuple[int, list[str]]:
     """Thins a file; returns after how many pauses it was done, and the damage that was met."""
     with Recording(str(source)) as recording, open(create(str(target), replace=True), "wb") as file:
-        pauses = sum(1 for _ in thin(recording, Writer(file.fileno()), step_ns))
+        pauses = sum(1 for _ in thin(recording.passed(), Writer(file.fileno()), step_ns))
         return pauses, list(map(str, recording.damage))
 
 

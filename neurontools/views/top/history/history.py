@@ -124,8 +124,7 @@ class History:
     def times(self) -> list[int]:
         """The instants that one can go to."""
         with self._lock:
-            first_ns = self._frames.first_ns if self._frames is not None else None
-            return [each for each in self.rows.times if first_ns is not None and each > first_ns]
+            return self._frames.times[1:] if self._frames is not None else []
 
     def rows_between(self, first_ns: int, last_ns: int) -> list[Row]:
         """The rows of a span, without its first instant."""
