@@ -57,10 +57,10 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "NeuronDeviceMissing",
         CRITICAL,
-        "(neuron_node_devices > 0) < neuron_node_devices_expected",
+        'neuron_finding{rule="device-missing"} > 0',
         "5m",
         f"{_HOST} shows fewer Neuron devices than its instance type has",
-        "A device was lost. In a container that was granted some of the devices this is as it should be: silence it.",
+        "A device was lost. In a container that was granted some of the devices the others are not missed.",
         "Works from the driver's files alone, where the instance type is known.",
     ),
     Alert(
@@ -109,6 +109,16 @@ ALERTS: tuple[Alert, ...] = (
         f"A reset of {_DEVICE} failed",
         "The device takes no work until a reset succeeds. One reset request at boot is normal, a failed one never is.",
         "Works from the driver's files alone from driver 2.8.4 on.",
+    ),
+    Alert(
+        "NeuronLinkDown",
+        CRITICAL,
+        'neuron_finding{rule="link-down"} > 0',
+        "1m",
+        f"A link of {_DEVICE} to another device is down",
+        "Collectives over it take a longer way, slow down or hang. neuron-doctor on the host names both ends.",
+        "From the driver's files alone on Trainium2 and Trainium3 with driver 2.30.2, whose health files name links; "
+        "elsewhere the state of links is not shown.",
     ),
     Alert(
         "NeuronOutOfMemory",

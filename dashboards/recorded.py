@@ -14,6 +14,7 @@ from device_model.publish.tree.marker import marker_of
 from device_model.publish.tree.whole import whole
 from device_model.scenario import NamedScenario, from_document
 from device_model.simulation import NS, Simulation
+from neurontools.diagnosis import Doctor
 from neurontools.exporters.prometheus import FAMILIES, View
 from neurontools.exporters.prometheus.family import Family, numbers, series
 from neurontools.exporters.prometheus.own import UP
@@ -74,6 +75,7 @@ def play(scene: Scene, selectors: Iterable[Selector]) -> Series:
     families = [family for family in FAMILIES if any(each.name in family.sample_names for each in wanted)]
     found: Series = {}
     page: dict[str, float] = {}
+    doctor = Doctor()
     with _host(scene) as read:
         for step in range(scene.minutes * 60 // STEP_S + 1):
             time_s = step * STEP_S
@@ -81,7 +83,7 @@ def play(scene: Scene, selectors: Iterable[Selector]) -> Series:
             if away_s > MOST_AGE_S:
                 page = dict.fromkeys(UP.sample_names, 0.0)
             elif not away_s and time_s >= PERIOD_S:
-                page = _page(read(time_s - PERIOD_S), read(time_s), families)
+                page = _page(read(time_s - PERIOD_S), read(time_s), families, doctor)
             for name, value in page.items():
                 if any(each.takes(name) for each in wanted):
                     kept = found.setdefault(name, [])
@@ -96,9 +98,11 @@ def _away_s(scene: Scene, time_s: int) -> int:
     return time_s - since if since < time_s < until else 0
 
 
-def _page(before: Reading, now: Reading, families: Iterable[Family]) -> dict[str, float]:
-    """The series that families show of a host between two readings."""
-    view = View.of(between(before.snapshot, now.snapshot), now.inventory)
+def _page(before: Reading, now: Reading, families: Iterable[Family], doctor: Doctor) -> dict[str, float]:
+    """The series that families show of a host between two readings, which the exporter's doctor sees too."""
+    doctor.see(before.inventory, before.snapshot)
+    diagnosis = doctor.see(now.inventory, now.snapshot)
+    view = View.of(between(before.snapshot, now.snapshot), now.inventory, diagnosis=diagnosis)
     return {
         name: number
         for family in families

@@ -97,7 +97,7 @@ SCENES: tuple[Scene, ...] = (
         "device-missing",
         "the last of six devices is gone from the driver's files",
         16,
-        ((4, SILENCE), (9, SILENCE), (11, {"NeuronDeviceMissing": ({},)})),
+        ((4, SILENCE), (9, SILENCE), (11, {"NeuronDeviceMissing": ({"rule": "device-missing"},)})),
         instance="inf2.24xlarge",
         loses_at=5,
     ),
@@ -169,6 +169,14 @@ SCENES: tuple[Scene, ...] = (
         15,
         ((4, SILENCE), (8, {"NeuronResetFailed": (_DEVICE,)}), (15, {"NeuronResetFailed": (_DEVICE,)})),
         faults=({"fault": "device-reset", "device": 0, "at": "5m", "parameters": {"seconds": 20, "fails": True}},),
+    ),
+    Scene(
+        "link-down",
+        "a link is down for five minutes; the server beside it does not use it",
+        16,
+        ((4, SILENCE), (8, {"NeuronLinkDown": ({**_DEVICE, "rule": "link-down"},)}), (14, SILENCE)),
+        faults=({"fault": "link-down", "link": "0-1", "at": "5m", "for": "5m"},),
+        instance="inf2.24xlarge",
     ),
     Scene(
         "out-of-memory",

@@ -51,6 +51,7 @@ TROUBLED = scenario(
     faults=[{"fault": "hang", "core": 2, "at": "1s"}],
 )
 LOST = scenario("inf2.24xlarge", server("chat", 2))
+CUT = scenario("inf2.24xlarge", server("chat", 2), faults=[{"fault": "link-down", "link": "0-1", "at": "1s"}])
 
 CHAT = {"process": "chat"}
 TROUBLES: tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...] = (
@@ -116,9 +117,13 @@ def test_what_is_empty_there_has_data_in_trouble(stack: tuple[Prometheus, Path])
             seen.add(name)
             empty.difference_update([expression for expression in empty if asked.ask(expression)])
 
-    with host(directory / "troubled", TROUBLED) as troubled, host(directory / "lost", LOST, tree=True) as lost:
-        asked.add(troubled, lost)
-        await_alerts("NeuronAllocatedIdle", "NeuronNoProgress")
+    with (
+        host(directory / "troubled", TROUBLED) as troubled,
+        host(directory / "lost", LOST, tree=True) as lost,
+        host(directory / "cut", CUT) as cut,
+    ):
+        asked.add(troubled, lost, cut)
+        await_alerts("NeuronAllocatedIdle", "NeuronNoProgress", "NeuronLinkDown")
         for name in ("neuron5", "neuron4"):
             shutil.rmtree(directory / "lost" / "root" / "sys/devices/virtual/neuron_device" / name)
             (directory / "lost" / "root" / "dev" / name).unlink()
