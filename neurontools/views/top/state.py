@@ -10,6 +10,7 @@ from neurontools.schema.interval import Interval, ProcessInterval, totals
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Head
 from neurontools.views.top.cells import BUSY, Choice, Cores, Trends, cores, idle_held
+from neurontools.views.top.history.rows import makes_tokens
 from neurontools.views.top.memory import Memory, memory
 from neurontools.views.top.spans import clean
 from neurontools.views.top.tree import Path, Rows, tree_rows
@@ -131,6 +132,8 @@ def title_of(interval: Interval, inventory: Inventory, process: ProcessInterval 
         tokens_per_s = totals(interval).generated_tokens_per_s
     else:
         tokens_per_s = None if process.workload is None else process.workload.generated_tokens_per_s
+    if not makes_tokens(interval.processes if process is None else (process,)):
+        tokens_per_s = None
     marks = {
         "REPLAY": origin.kind == "recording",
         "SIMULATED": origin.simulated or inventory.simulated,
@@ -156,7 +159,7 @@ def _vitals(interval: Interval, process: ProcessInterval | None, grid: Cores) ->
         idlest=grid.idlest if percents else None,
         idle_held=idle_held(grid.rows),
         executions_per_s=_total(each.executions_per_s for each in processes),
-        tokens_per_s=_total(each.generated_tokens_per_s for each in workloads),
+        tokens_per_s=_total(each.generated_tokens_per_s for each in workloads) if makes_tokens(processes) else None,
         queued=_total(each.queued for each in workloads),
         running=_total(each.running for each in workloads),
         p99_s=max(latencies, default=None),
@@ -189,13 +192,20 @@ def _vcpu(interval: Interval, process: ProcessInterval | None) -> Vcpu:
     return Vcpu(system, runtime if runtime_known else None, why_unknown(interval.head, unknown) if unknown else "")
 
 
+_THROUGH = {
+    "process_utilization_percent": ("core_utilization_percent", "cores"),
+    "process_flops_per_s": ("core_flops_per_s", "cores"),
+}
+"""What a process's number is made of, where that is not its own."""
+
+
 def why_unknown(head: Head, name: str) -> str:
     """Why a number of the catalogue is unknown: the source's own words, else what is known of such sources."""
     # Imported where it is needed: a host that reports everything starts without the catalogue.
     from neurontools.metrics import BY_NAME
 
     metric = BY_NAME[name]
-    for part in (name, metric.scope):
+    for part in (name, *_THROUGH.get(name, ()), metric.scope):
         if part in head.gaps:
             return clean(head.gaps[part].reason)
     supply = metric.supplied_by.get(_SUPPLIERS.get(head.origin.kind, head.origin.kind))

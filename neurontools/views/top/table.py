@@ -25,6 +25,7 @@ _MOST_PID = 24
 class Column(NamedTuple):
     """A column. `value` is what rows are sorted by, `metric` the number of the catalogue that says why it is unknown.
 
+    `known` says whether a process has such a number at all, where its value may be missing for other reasons.
     `width` is in terminal columns; the last column that is shown takes what is left. The lower `rank`, the longer
     the column stays when the terminal gets narrow. Columns of numbers sort from the largest on.
     """
@@ -36,6 +37,7 @@ class Column(NamedTuple):
     text: Callable[[Value], str] = str
     metric: str = ""
     number: bool = True
+    known: Callable[[ProcessInterval], bool] | None = None
 
 
 class Row(NamedTuple):
@@ -91,8 +93,8 @@ def columns(sizes: Sizes) -> tuple[Column, ...]:
         Column("HOST MEM", 12, 12, lambda p: p.host_memory_bytes, size, f"{of_process}host_memory_used_bytes"),
         Column("RESIDENT", 12, 13, lambda p: p.resident_bytes, size, f"{of_process}resident_bytes"),
         Column("EXEC/S", 9, 5, lambda p: p.executions_per_s, _rate, f"{of_process}executions_per_s"),
-        Column("P50", 9, 9, _p50, _latency, f"{of_process}latency_s"),
-        Column("P99", 9, 6, _p99, _latency, f"{of_process}latency_s"),
+        Column("P50", 9, 9, _p50, _latency, f"{of_process}latency_s", known=_is_timed),
+        Column("P99", 9, 6, _p99, _latency, f"{of_process}latency_s", known=_is_timed),
         Column("ERRORS", 8, 7, errors_of, plain, f"{of_process}errors_total"),
         Column("vCPU", 7, 11, _vcpu, percent, f"{of_process}vcpu_user_percent"),
         Column("COMMAND", 20, 8, lambda p: p.command and clean(p.command[:_MOST_COMMAND]), _text, number=False),
@@ -114,7 +116,7 @@ def errors_of(process: ProcessInterval) -> int | None:
 
 def table(interval: Interval, order: Order, every: Sequence[Column]) -> Table:
     """The processes that hold all words of the filter, sorted; processes with equal values by their pid."""
-    shown = tuple(column for column in every if any(column.value(p) is not None for p in interval.processes))
+    shown = tuple(column for column in every if any(_has(column, process) for process in interval.processes))
     words = order.words.lower().split()
     found = [process for process in interval.processes if all(word in _searched(process) for word in words)]
     by = next((column for column in every if column.name == order.column), every[0])
@@ -123,6 +125,15 @@ def table(interval: Interval, order: Order, every: Sequence[Column]) -> Table:
     hidden = tuple(column for column in every if column not in shown)
     rows = tuple(_tree(found, every) if order.tree else (_row(process, every) for process in found))
     return Table(rows, _with_room(shown, rows), hidden, len(interval.processes))
+
+
+def _has(column: Column, process: ProcessInterval) -> bool:
+    return column.value(process) is not None or (column.known is not None and column.known(process))
+
+
+def _is_timed(process: ProcessInterval) -> bool:
+    """Whether its executions have latencies: in a period in which none has ended there is none to show."""
+    return process.latency_total_histogram is not None
 
 
 def _sorting(column: Column, process: ProcessInterval) -> tuple[bool, str | int | float]:

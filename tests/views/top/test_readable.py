@@ -7,16 +7,29 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from neurontools.schema.interval import Interval, ProcessInterval
+from neurontools.schema.snapshot import Gap, Head, Origin
+from neurontools.units import format_bytes
 from neurontools.views.top import quantities
 from neurontools.views.top.app import EVERY, PAGES, TopApp
 from neurontools.views.top.chart import Window
+from neurontools.views.top.control import Control
 from neurontools.views.top.history.history import EVENT, Marker
+from neurontools.views.top.panels import process as process_panel
 from neurontools.views.top.panels.charts import NODE_CHARTS, Past, _axis
+from neurontools.views.top.panels.frame import compose
+from neurontools.views.top.panels.processes import render
 from neurontools.views.top.panels.topology import traffic
+from neurontools.views.top.plan import Place as PanelPlace
 from neurontools.views.top.screens.help import READING, keys_of, rows_of
 from neurontools.views.top.screens.processes import FACTS, ProcessesScreen
-from tests.views.top.hosts import NS, Host
+from neurontools.views.top.screens.signal import SignalScreen
+from neurontools.views.top.spans import Block, width_of
+from neurontools.views.top.state import title_of, why_unknown
+from neurontools.views.top.table import Order, columns, table
+from tests.views.top.hosts import NS, Host, shown
 from tests.views.top.piloting import page, run, running
 
 
@@ -92,3 +105,60 @@ def test_no_chart_is_without_its_values(size: tuple[int, int]) -> None:
             assert all("━" in line.partition("─ ")[2] for line in headings), headings
 
     run(test)
+
+
+def test_a_column_stays_while_nothing_runs() -> None:
+    interval = shown("opt-30b", "trn2.48xlarge")[0]
+    idle = tuple(replace(process, latency_total=None) for process in interval.processes)
+    every = columns(format_bytes)
+    names = {column.name for column in table(replace(interval, processes=idle), Order(), every).known}
+    assert {"P50", "P99"} <= names
+    blind = tuple(replace(process, latency_total_histogram=None) for process in idle)
+    assert not {"P50", "P99"} & {c.name for c in table(replace(interval, processes=blind), Order(), every).known}
+
+
+def test_work_without_tokens_makes_none_per_second() -> None:
+    makes, trains = (shown(name, "trn1.32xlarge") for name in ("opt-30b", "link-contention"))
+    assert title_of(*makes).tokens_per_s is not None
+    assert title_of(*trains).tokens_per_s is None
+    block = process_panel.facts(trains[0].processes[0], trains[0].head.time_ns, format_bytes, 100, str)
+    text = "\n".join("".join(span.text for span in line.spans) for line in block.lines())
+    assert "tokens/s" not in text
+    assert "requests/s" in text
+
+
+def test_where_models_are_unknown_none_is_counted() -> None:
+    process = ProcessInterval(pid=1, started_ns=0)
+    assert process_panel.models(process, format_bytes, 80, lambda _: "why").note == ()
+    assert process_panel.models(replace(process, models=()), format_bytes, 80, str).note[0].text == "0 loaded"
+
+
+def test_each_missing_column_has_its_own_reason() -> None:
+    gaps = {"core_utilization_percent": Gap(reason="too old")}
+    head = Head(time_ns=1, boot_id="b", origin=Origin(kind="driver"), gaps=gaps)
+    interval = Interval(head=head, duration_ns=1, processes=(ProcessInterval(pid=1, started_ns=0),))
+    found = table(interval, Order(), columns(format_bytes))
+    reasons = render(found, Order(), None, 80, lambda metric: why_unknown(interval.head, metric)).why.split("; ")
+    assert "util: too old" in reasons
+    assert any(reason.startswith("exec/s, ") or ", exec/s" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("width", [24, 40, 66, 120])
+def test_a_signals_question_is_whole_at_any_width(width: int) -> None:
+    async def test() -> None:
+        async with running(Host(), (width, 24), control=Control(lambda pid, started_ns, number: None)) as (app, pilot):
+            await pilot.press("p", "k")
+            for key, words in (("down", "esc closes"), ("y", "Send SIGINT to 4096 (batch-eval)? y yes, n no")):
+                await pilot.press(key)
+                assert isinstance(app.screen, SignalScreen)
+                lines = app.screen._panel.block.lines()
+                text = " ".join(" ".join("".join(span.text for span in line.spans) for line in lines).split())
+                assert words in text
+                assert width < 40 or max(width_of(line.spans) for line in lines) <= width - 4
+
+    run(test)
+
+
+def test_a_section_without_a_name_has_a_frame_without_a_gap() -> None:
+    lines, _ = compose(Block(), PanelPlace(0, 0, 20, 3, framed=True))
+    assert "".join(span.text for span in lines[0].spans) == f"╭{'─' * 18}╮"

@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from neurontools.schema.interval import Interval, totals
+from neurontools.schema.interval import Interval, ProcessInterval, totals
 from neurontools.views.top.spans import dots
 
 UNKNOWN = math.nan
@@ -123,7 +123,7 @@ def _node(interval: Interval) -> Iterable[float | None]:
         node.memory_used_percent,
         node.flops_per_s,
         node.executions_per_s,
-        node.generated_tokens_per_s,
+        node.generated_tokens_per_s if makes_tokens(interval.processes) else None,
         node.requests_per_s,
         node.queued,
         max((each.p50 for each in latencies), default=None),
@@ -146,3 +146,8 @@ def _dots(percent: float | None) -> int:
     if percent is None:
         return NO_DOTS
     return dots(percent / 100.0) if percent >= _NOTHING_PERCENT else 0
+
+
+def makes_tokens(processes: Iterable[ProcessInterval]) -> bool:
+    """Whether any of them has ever made a token: of other work none per second would be said."""
+    return any(each.workload is not None and each.workload.generated_tokens_total for each in processes)

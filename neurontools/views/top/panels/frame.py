@@ -51,6 +51,8 @@ def _heading(block: Block, place: Place, first: int, room: int, count: int) -> L
     inner = place.width - len(start) - len(stop)
     if inner < 1:
         return Line(cut(block.heading, place.width))
+    if not width_of(block.heading) and not block.remark():
+        return Line((Span(f"{start[:-1]}{'─' * (inner + 1)}{stop}", "frame"),))
     left = (*block.heading, Span(" "))
     position = f"  {first + 1}-{first + room} of {count}" if not place.framed and count > room > 0 else ""
     room_for_note = max(0, inner - width_of(left) - 3)

@@ -14,6 +14,7 @@ from neurontools.views.top.spans import NOT_KNOWN, Block, Line, Span, bar, clean
 _LABEL = 7
 _SIZE = 11
 _PERCENT = 7
+_TITLES = ("USED", "FREE", "LARGEST")
 _LEAST_BAR, _MOST_BAR = 8, 60
 _LEAST_NAME, _COLUMN = 18, 12
 _ROLES = ("memory", "flops", "user", "system", "low")
@@ -29,8 +30,8 @@ def devices(interval: Interval, selected: int, sizes: Sizes, width: int, why: Ca
     by_device: dict[int, list[Mapping[str, int] | None]] = {}
     for core in interval.cores:
         by_device.setdefault(core.device, []).append(core.memory)
-    titles = ("USED", "FREE", "LARGEST")
-    head = [Span(" " * (_LABEL + (room if named else 0))), *(Span(right(t, _SIZE + 1), "dim") for t in titles)]
+    shown = max(1, min(len(_TITLES), (width - _LABEL) // (_SIZE + 1)))
+    head = [Span(" " * (_LABEL + (room if named else 0))), *(Span(right(t, _SIZE + 1), "dim") for t in _TITLES[:shown])]
     rows = [Line(cut(head, width))]
     unknown = ""
     for device in interval.devices:
@@ -43,7 +44,7 @@ def devices(interval: Interval, selected: int, sizes: Sizes, width: int, why: Ca
         spans = [Span(left(f"ND{device.device}", _LABEL), "strong", f"select_device({device.device})")]
         if named:
             spans += bar(_shares(parts, used, total), room)
-        for value in (used, free, max(extents, default=None)):
+        for value in (used, free, max(extents, default=None))[:shown]:
             spans.append(
                 Span(right(NOT_KNOWN if value is None else sizes(value), _SIZE + 1), "text" if value else "dim")
             )

@@ -8,6 +8,7 @@ from textwrap import wrap
 from neurontools.schema.interval import LoadedModel, Percentiles, ProcessInterval
 from neurontools.units import NS_PER_S, format_duration_ns, format_time_ns
 from neurontools.views.top import quantities
+from neurontools.views.top.history.rows import makes_tokens
 from neurontools.views.top.memory import fold_device, fold_host
 from neurontools.views.top.quantities import Sizes
 from neurontools.views.top.spans import NOT_KNOWN, Block, Line, Span, bar, clean, cut, left, right
@@ -46,8 +47,7 @@ def models(process: ProcessInterval, sizes: Sizes, width: int, why: Callable[[st
         rows = [Line((Span("no model is loaded", "dim"),))]
     else:
         rows = [line for model in process.models for line in _model(model, sizes, width)]
-    count = len(process.models or ())
-    note = (Span(f"{count} loaded", "dim"),)
+    note = () if process.models is None else (Span(f"{len(process.models)} loaded", "dim"),)
     return Block((Span("Models and sub-graphs", "heading"),), note, [Line(cut(row.spans, width)) for row in rows])
 
 
@@ -105,7 +105,7 @@ def _requests(process: ProcessInterval) -> list[Line]:
     parts = (
         ("running", work.running),
         ("queued", work.queued),
-        ("tokens/s", None if work.generated_tokens_per_s is None else quantities.rate(work.generated_tokens_per_s)),
+        ("tokens/s", quantities.rate(work.generated_tokens_per_s or 0) if makes_tokens((process,)) else None),
         ("requests/s", None if work.requests_per_s is None else quantities.rate(work.requests_per_s)),
         ("preempted", work.preempted_total or None),
     )
@@ -180,7 +180,7 @@ def _model(model: LoadedModel, sizes: Sizes, width: int) -> list[Line]:
             Span(left(f"  {clean(piece.name)}", name)),
             Span(left(f" NC{piece.core}", 7), "dim"),
             Span(right(sizes(held), _SIZE)),
-            Span(right(f"{sizes(on_host)} host" if on_host else "", _SIZE + 5), "dim"),
+            *([Span(right(f"{sizes(on_host)} host", _SIZE + 5), "dim")] if on_host else []),
         )
         lines.append(Line(spans))
     return lines

@@ -82,8 +82,12 @@ def _heading(table: Table, order: Order) -> tuple[Span, ...]:
 
 
 def _missing(table: Table, why: Callable[[str], str]) -> str:
-    """The columns that no process has a value in, with the reason of the first of them."""
-    missing = [column for column in table.hidden if column.metric]
-    if not missing or not table.of:
+    """The columns that no process has a value in, with their reasons, the reason of the most of them first."""
+    if not table.of:
         return ""
-    return f"{', '.join(dict.fromkeys(column.name.lower() for column in missing))}: {why(missing[0].metric)}"
+    by_reason: dict[str, list[str]] = {}
+    for column in table.hidden:
+        if column.metric:
+            by_reason.setdefault(why(column.metric), []).append(column.name.lower())
+    reasons = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons)

@@ -127,7 +127,7 @@ def _edge(link: Link | None, start: int, width: int, counted: bool) -> tuple[lis
     forth, back = _directions(link, start)
     role = _role(link)
     if not counted:
-        return [Span("◄" + "─" * (width - 3) + "► ", "dim")], [Span(" " * width)]
+        return [Span(" ◄" + "─" * (width - 4) + "► ", "dim")], [Span(" " * width)]
     return [Span(right(f"{traffic(forth)}─►", width), role)], [Span(left(f"◄─{traffic(back)}", width), role)]
 
 

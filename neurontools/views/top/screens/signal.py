@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,10 +14,12 @@ from textual.screen import ModalScreen
 from neurontools.views.top.control import SIGNALS
 from neurontools.views.top.panels.panel import Panel
 from neurontools.views.top.plan import Place
-from neurontools.views.top.spans import Block, Line, Span, left
+from neurontools.views.top.spans import Block, Line, Span, left, width_of
 
 _WIDTH = 66
 _NAME = 10
+_AROUND = 4
+_LEAST_BESIDE = 58
 _SENDING = "sending…"
 
 
@@ -83,27 +86,41 @@ class SignalScreen(ModalScreen[None]):
         self._update()
 
     def _update(self) -> None:
-        rows = self._rows()
-        width, height = min(_WIDTH, self.size.width), min(len(rows) + 2, self.size.height)
+        width = min(_WIDTH, self.size.width)
+        rows = self._rows(width - _AROUND)
+        height = min(len(rows) + 2, self.size.height)
         x, y = (self.size.width - width) // 2, (self.size.height - height) // 2
         place = Place(x, y, width, height, framed=width >= 8 and height >= 3, headed=height > 1)
         self._panel.put(place)
         heading = (Span(f"Send a signal to {self._whom}", "heading"),)
         self._panel.show(Block(heading, (), rows, focus=len(rows) - 1), place)
 
-    def _rows(self) -> list[Line]:
-        rows = [Line((Span(self._command, "dim"),)), Line()]
+    def _rows(self, width: int) -> list[Line]:
+        """The dialog's lines; in a narrow terminal the signals are names only, and the question wraps."""
+        rows = [Line((Span(left(self._command, width).rstrip(), "dim"),)), Line()]
+        beside = width >= _LEAST_BESIDE
         for place, (_, name, does) in enumerate(SIGNALS):
             link = f"choose({place})"
-            spans = (Span(left(f" {name}", _NAME), "strong", link), Span(does, "text", link))
+            spans = (Span(left(f" {name}", _NAME), "strong", link), Span(does * beside, "text", link))
             rows.append(Line(spans, "selected" * (place == self._chosen)))
-        name = SIGNALS[self._chosen][1]
+        question, keys = self._question()
+        lines = [Line((question._replace(text=text),)) for text in _wrapped(question.text, width)]
+        if lines and width_of((*lines[-1].spans, *keys)) + 1 <= width:
+            lines[-1] = Line((*lines[-1].spans, Span(" "), *keys))
+        elif keys:
+            lines.append(Line(keys))
+        return [*rows, Line(), *lines]
+
+    def _question(self) -> tuple[Span, tuple[Span, ...]]:
+        """What is asked or has become of it, and the keys that answer."""
         if self._outcome:
-            question = Line((Span(self._outcome, "strong"), Span("   esc closes", "dim")))
-        elif self._asked:
-            ask = Span(f"Send {name} to {self._whom}? ", "warn")
+            return Span(self._outcome, "strong"), (Span("esc closes", "dim"),)
+        if self._asked:
+            asked = Span(f"Send {SIGNALS[self._chosen][1]} to {self._whom}?", "warn")
             yes, no = Span("y", "key", "confirm"), Span("n", "key", "close")
-            question = Line((ask, yes, Span(" yes, ", "dim"), no, Span(" no", "dim")))
-        else:
-            question = Line((Span("arrows choose, enter asks once more, esc closes", "dim"),))
-        return [*rows, Line(), question]
+            return asked, (yes, Span(" yes, ", "dim"), no, Span(" no", "dim"))
+        return Span("arrows choose, enter asks once more, esc closes", "dim"), ()
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return wrap(text, max(_NAME, width), break_on_hyphens=False)
