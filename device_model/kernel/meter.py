@@ -122,7 +122,8 @@ class Meter:
         run = self.run
         if run is None:
             return
-        end_ns, steps = run.end_ns, run.steps
+        steps = run.steps
+        end_ns = run.start_ns + run.step_ns * steps
         if time_ns < end_ns:
             self._done = self.read(time_ns)
             end_ns, steps = time_ns, run.steps_done(time_ns)
@@ -211,6 +212,12 @@ def _put(history: deque[_Grains], run: Run, end_ns: int, grain_ns: int) -> None:
     """Divides a run that ended at `end_ns` among its first grain, its last, and those between."""
     kind = (run.per_step, run.step_ns)
     first, last = run.start_ns // grain_ns, (end_ns - 1) // grain_ns
+    if first == last and history and history[-1].first == first:
+        # Most are short and go on where the one before them ended.
+        newest = history[-1]
+        newest.stretch = None
+        newest.ran[kind] = newest.ran.get(kind, 0) + end_ns - run.start_ns
+        return
     parts = [(first, first + 1), (first + 1, last), (last, last + 1)] if last > first else [(first, first + 1)]
     for begin, after in parts:
         ran_ns = min(after * grain_ns, end_ns) - max(begin * grain_ns, run.start_ns)

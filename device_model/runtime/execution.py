@@ -48,6 +48,11 @@ def busy_ns(work: StepWork) -> int:
 
 
 @lru_cache(maxsize=4096)
+def metered(work: StepWork, launched_cores: int) -> tuple[tuple[int, ...], int]:
+    """What one step adds to a group's meter, see `counted`, and the time in ns that it is credited with."""
+    return counted(work, launched_cores), busy_ns(work)
+
+
 def counted(work: StepWork, launched_cores: int) -> tuple[int, ...]:
     """What one step adds to a group's meter; the host's work for `launched_cores` cores is counted with it."""
     busy = busy_ns(work)

@@ -11,7 +11,7 @@ from device_model.kernel.queue import EventQueue, Order, Ticket
 from device_model.machine.activity import Edge, Lockstep
 from device_model.machine.contention import ALONE, Contention, contend
 from device_model.machine.node import Node
-from device_model.runtime.execution import StepWork, busy_ns, counted, device_ns
+from device_model.runtime.execution import StepWork, device_ns, metered
 from device_model.runtime.fate import LATE, Fate, fate_of, until_spoiled
 from device_model.runtime.impairment import Share, shares, unproductive
 from device_model.runtime.process import Lane, Process
@@ -223,8 +223,8 @@ class Executor:
         credited = fate is None or fate.computed
         slowed = works if contention.stretch == 1.0 else stretched(works, contention.stretch, asked.stages)
         for group, work in zip(groups, slowed, strict=True):
-            per_step = counted(work, launched if group is groups[-1] else 0)
-            run = Run(time_ns, work.duration_ns, asked.steps, per_step, busy_ns(work) if credited else 0)
+            per_step, credit_ns = metered(work, launched if group is groups[-1] else 0)
+            run = Run(time_ns, work.duration_ns, asked.steps, per_step, credit_ns if credited else 0)
             group.meter.start(run)
         latency_ns = slowed[-1].duration_ns * asked.stages
         execution = Execution(process, asked, works, run, latency_ns, device_ns(latency_ns), time_ns, fate, contention)
