@@ -74,7 +74,7 @@ benchmark: $(BENCH)/.installed ## print every performance figure, from a wheel i
 	@cd $(BENCH) && for file in $(notdir $(wildcard benchmarks/bench_*.py)); do \
 	    bin/python -m benchmarks.$${file%.py} || exit 1; done
 
-film: $(VENV)/.dev ## play the demo in a terminal and draw docs/demo.svg: a minute and a half; needs tmux and Prometheus
+film: $(VENV)/.dev ## play the demo in a terminal and draw docs/demo.svg: over a minute; needs tmux and Prometheus
 	@$(BIN)/python -m docs.make_demo
 
 pages: $(VENV)/.base ## manual pages and shell completion, in build/share

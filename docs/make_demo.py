@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docs.moving_svg import moving_svg
-from docs.terminal import Terminal
+from docs.terminal import KEY_S, PATIENCE_S, Terminal
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "demo.svg"
@@ -30,11 +30,10 @@ CORE, DEVICE = 12, 3
 """A logical core of the device: two physical ones each, four a device."""
 
 OLD_DRIVER = "2.21"
-LOADING_S = 20.0
-"""Until the servers have loaded their models and work."""
+LOADING = "1m"
+"""Until the servers have loaded their models and work, of the host's own time."""
 BACK = 27
 """How many readings lie between the end of the story and its beginning."""
-_PATIENCE_S = 60.0
 
 
 def free_port() -> int:
@@ -76,50 +75,70 @@ def host(directory: Path, name: str, driver: str) -> Iterator[tuple[str, str]]:
     tool = str(Path(sys.executable).with_name("neuron-model"))
     subprocess.run([tool, "start", "--socket", model, "--host", place, *words], check=True, capture_output=True)
     try:
+        subprocess.run([tool, "advance", LOADING, "--socket", model], check=True, capture_output=True)
         yield f"sysfs:{place}", f"model:{model}"
     finally:
         subprocess.run([tool, "stop", "--socket", model], check=False, capture_output=True)
 
 
-def play(terminal: Terminal, port: int, model: str, old: str, old_model: str) -> None:
-    """What is typed, and what must be seen before the next thing is."""
+def play(terminal: Terminal, port: int, old: str, pace: float) -> None:
+    """What is typed, and what must be seen before the next thing is; pauses last `pace` times their time."""
+
+    def pause(seconds: float) -> None:
+        terminal.keep()
+        time.sleep(seconds * pace)
+
     top, shell = 0, 1
     terminal.type(top, "neuron-top")
-    terminal.wait_for(top, "NeuronCore", _PATIENCE_S)
-    time.sleep(4)
+    terminal.wait_for(top, "NeuronCore")
+    terminal.wait_for(top, "✓ nothing found")
+    pause(4)
     terminal.type(shell, f"neuron-model inject hbm-uncorrected --core {CORE}   # something breaks, on device {DEVICE}")
-    time.sleep(1.5)
+    pause(1.5)
     terminal.type(shell, f"cat $HOST/sys/class/neuron_device/neuron{DEVICE}/stats/hardware/mem_ecc_uncorrected")
     terminal.wait_for(shell, "\n1\n")
-    time.sleep(1)
+    pause(1)
     query = f"promtool query instant http://127.0.0.1:{port} 'ALERTS{{alertstate=\"firing\"}}' | cut -c-130"
     terminal.wait_until(lambda: firing(port), "the alert")
     terminal.type(shell, f"clear; {query}")
     terminal.wait_for(shell, "NeuronUncorrectableError")
-    time.sleep(3)
+    pause(3)
     terminal.type(shell, "clear; neuron-doctor --quick | head -n 7; echo exit code ${PIPESTATUS[0]}")
     terminal.wait_for(shell, "exit code 2")
-    time.sleep(5)
+    pause(5)
     terminal.press(top, "Space")
-    time.sleep(1)
+    pause(1)
     for _ in range(BACK):
         terminal.press(top, "Left")
-        time.sleep(0.12)
-    time.sleep(4)
+        pause(0.12)
+    pause(4)
     terminal.press(top, "Space")
     terminal.type(shell, f"clear; export NEURONTOOLS_SOURCE={old}   # the same with driver {OLD_DRIVER}")
     terminal.type(shell, "neuron-doctor --quick | grep -m 1 -A 8 Cannot")
     terminal.wait_for(shell, "Cannot tell:")
-    time.sleep(6)
+    pause(6)
+
+
+def answer(port: int, path: str) -> str:
+    """What Prometheus answers; nothing while it does not listen."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=PATIENCE_S) as found:
+            return str(found.read().decode())
+    except OSError:
+        return ""
+
+
+def scraped(port: int) -> bool:
+    """Whether it has read the exporter: what is counted afterwards is seen to grow."""
+    return '"metric":' in answer(port, "query?query=neuron_source_up%3D%3D1")
 
 
 def firing(port: int) -> bool:
     """Whether the alert of the demo is on."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/alerts", timeout=5) as answer:
-        return "NeuronUncorrectableError" in answer.read().decode()
+    return "NeuronUncorrectableError" in answer(port, "alerts")
 
 
-def main(target: Path = TARGET) -> None:
+def main(target: Path = TARGET, pace: float = 1.0) -> None:
     """Plays it and writes the picture. Raises TimeoutError where the story goes another way."""
     exporter, port = free_port(), free_port()
     tools = str(Path(sys.executable).parent)
@@ -142,16 +161,16 @@ def main(target: Path = TARGET) -> None:
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
         }
-        terminal = Terminal(directory, COLUMNS, UPPER, LOWER, environment)
+        terminal = Terminal(directory, COLUMNS, UPPER, LOWER, environment, KEY_S * pace)
         stack.callback(terminal.close)
         socket_of = "--socket " + model.removeprefix("model:")
         terminal.type(1, f'neuron-model() {{ command neuron-model "$@" {socket_of}; }}; clear')
         tool = str(Path(sys.executable).with_name("neuron-model"))
         both = ["--core", str(CORE), "--socket", old_model.removeprefix("model:")]
         subprocess.run([tool, "inject", "hbm-uncorrected", *both], check=True, capture_output=True)
-        time.sleep(LOADING_S)
+        terminal.wait_until(lambda: scraped(port), "a first scrape")
         terminal.begin()
-        play(terminal, port, model, old, old_model)
+        play(terminal, port, old, pace)
         took_s = terminal.end()
     lasts_s = max(LASTS_S, took_s)
     target.write_text(moving_svg(terminal.frames, terminal.columns, terminal.rows, lasts_s))

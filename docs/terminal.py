@@ -6,23 +6,34 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from docs.moving_svg import Frame, Line, Run, painted
 
 LOOK_S = 0.2
-_KEY_S = 0.04
+PATIENCE_S = 90.0
+KEY_S = 0.04
 
 
 class Terminal:
     """Two shells; `frames` has what they showed, each new screen once."""
 
-    def __init__(self, directory: Path, columns: int, upper: int, lower: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        columns: int,
+        upper: int,
+        lower: int,
+        environment: Mapping[str, str],
+        key_s: float = KEY_S,
+    ) -> None:
         self.columns, self.rows = columns, upper + lower + 1
         self.frames: list[Frame] = []
         self._socket = str(directory / "tmux")
         self._lower = lower
+        self._key_s = key_s
         self._stopped = Event()
+        self._keeping = Lock()
         self._began_s = time.monotonic()
         shell = ["env", *(f"{name}={value}" for name, value in environment.items()), "bash", "--norc", "--noprofile"]
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(self.rows), *shell)
@@ -36,6 +47,15 @@ class Terminal:
         """Time is counted, and screens are kept, from now on."""
         self._began_s = time.monotonic()
         self._watching.start()
+
+    def keep(self) -> None:
+        """Keeps what the terminal shows now, as is done several times a second anyway."""
+        with self._keeping:
+            upper = self.rows - self._lower - 1
+            between = (Run("─" * self.columns, "#75715e", None, False),)
+            lines = (*self._painted(0, upper), between, *self._painted(1, self._lower))
+            if not self.frames or self.frames[-1].lines != lines:
+                self.frames.append(Frame(time.monotonic() - self._began_s, lines))
 
     def end(self) -> float:
         """No more screens are kept; returns how many seconds it took."""
@@ -54,21 +74,21 @@ class Terminal:
         for letter in text:
             # A semicolon would end tmux's own command.
             self.press(pane, "-l", "\\;" if letter == ";" else letter)
-            time.sleep(_KEY_S)
+            time.sleep(self._key_s)
         self.press(pane, "Enter")
 
     def press(self, pane: int, *keys: str) -> None:
         """Sends keys by tmux's names."""
         self._tmux("send-keys", "-t", f":.{pane}", *keys)
 
-    def wait_for(self, pane: int, words: str, patience_s: float = 30.0) -> None:
+    def wait_for(self, pane: int, words: str, patience_s: float = PATIENCE_S) -> None:
         """Waits until the pane shows the words. Raises TimeoutError with what it shows instead."""
         self.wait_until(
             lambda: words in self.shown(pane), f"{words!r}, but pane {pane}: {self.shown(pane)}", patience_s
         )
 
     @staticmethod
-    def wait_until(holds: Callable[[], bool], what: str, patience_s: float = 30.0) -> None:
+    def wait_until(holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
         """Waits until something holds. Raises TimeoutError."""
         end_s = time.monotonic() + patience_s
         while not holds():
@@ -82,11 +102,7 @@ class Terminal:
 
     def _watch(self) -> None:
         while not self._stopped.wait(LOOK_S):
-            upper = self.rows - self._lower - 1
-            between = (Run("─" * self.columns, "#75715e", None, False),)
-            lines = (*self._painted(0, upper), between, *self._painted(1, self._lower))
-            if not self.frames or self.frames[-1].lines != lines:
-                self.frames.append(Frame(time.monotonic() - self._began_s, lines))
+            self.keep()
 
     def _painted(self, pane: int, rows: int) -> list[Line]:
         return painted(self._tmux("capture-pane", "-p", "-e", "-N", "-t", f":.{pane}"), rows)

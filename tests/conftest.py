@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,11 @@ for _name in NOISE:
 os.environ["XDG_CONFIG_HOME"] = str(ROOT / "build" / "no-settings")
 os.environ["TZ"] = "UTC"
 time.tzset()
+
+# A shell starts what it puts into the background with these ignored, and the programs under test would inherit that.
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 
 def writing_goldens() -> bool:

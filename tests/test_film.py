@@ -62,6 +62,6 @@ def test_the_picture_that_is_committed_can_be_read() -> None:
 @pytest.mark.slow
 @pytest.mark.tmux
 def test_the_story_goes_as_it_is_told(tmp_path: Path) -> None:
-    main(tmp_path / "demo.svg")
+    main(tmp_path / "demo.svg", pace=0.2)
     svg = (tmp_path / "demo.svg").read_text()
     assert "✓ nothing found" in svg and "ecc-uncorrected" in svg and "NeuronUncorrectableError" in svg

@@ -68,8 +68,10 @@ class Host:
 
 
 @contextlib.contextmanager
-def host(directory: Path, scenario: Mapping[str, Any], tree: bool = False) -> Iterator[Host]:
-    """A model of a scenario, and an exporter that reads it: its socket, or as `tree` its driver's files."""
+def host(directory: Path, scenario: Mapping[str, Any], tree: bool = False, up_s: int = 0) -> Iterator[Host]:
+    """A model of a scenario, up for so long when an exporter begins to read it: its socket, or as `tree` its driver's
+    files.
+    """
     directory.mkdir()
     text = "".join(f"{key} = {_toml(value)}\n" for key, value in scenario.items())
     (directory / "scenario.toml").write_text(text)
@@ -83,6 +85,8 @@ def host(directory: Path, scenario: Mapping[str, Any], tree: bool = False) -> It
     source = f"sysfs:{root}" if tree else f"model:{path}"
     try:
         until(lambda: os.path.exists(path) and (not tree or (root / "sys/module/neuron/simulated").exists()), "a model")
+        if up_s:
+            call(path, "advance", duration_ns=up_s * 10**9)
         with _exporter(source) as (exporter, target):
             yield Host(directory, f"model:{path}", exporter, target)
     finally:
@@ -147,6 +151,10 @@ class Prometheus:
     def await_data(self, expression: str) -> None:
         """Returns when an expression gives something."""
         until(lambda: self.ask(expression), expression)
+
+    def check_nothing(self, expression: str) -> None:
+        """Fails where an expression goes on to give something: on a busy machine a page may come too late once."""
+        until(lambda: not self.ask(expression), f"the end of {expression}")
 
 
 @contextlib.contextmanager

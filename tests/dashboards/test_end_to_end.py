@@ -53,6 +53,9 @@ TROUBLED = scenario(
 LOST = scenario("inf2.24xlarge", server("chat", 2))
 CUT = scenario("inf2.24xlarge", server("chat", 2), faults=[{"fault": "link-down", "link": "0-1", "at": "1s"}])
 
+UP_S = 120
+"""Power is told by the minute, for the first time after the first whole one."""
+
 CHAT = {"process": "chat"}
 TROUBLES: tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...] = (
     ("throttle", {"target": {"device": 0}, "parameters": {"factor": 8.0}}, ("NeuronLatencyP99",)),
@@ -85,8 +88,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus
     directory = tmp_path_factory.mktemp("stack")
     rules = {Path(name).name: text for name, text in rule_files()}
     with (
-        host(directory / "inf2", SOUND[0]) as inf2,
-        host(directory / "trn2", SOUND[1]) as trn2,
+        host(directory / "inf2", SOUND[0], up_s=UP_S) as inf2,
+        host(directory / "trn2", SOUND[1], up_s=UP_S) as trn2,
         prometheus(directory / "prometheus", rules) as server,
     ):
         server.add(inf2, trn2)
@@ -101,9 +104,9 @@ def test_everything_has_data_on_sound_hosts_or_says_that_it_is_empty_there(stack
     for query in (each for each in QUERIES if not each.in_trouble):
         asked.await_data(plain(query.expression))
     for query in (each for each in QUERIES if each.in_trouble):
-        assert not asked.ask(plain(query.expression)), query.expression
+        asked.check_nothing(plain(query.expression))
     for alert in ALERTS:
-        assert not asked.ask(alert.expression), alert.name
+        asked.check_nothing(alert.expression)
 
 
 def test_what_is_empty_there_has_data_in_trouble(stack: tuple[Prometheus, Path]) -> None:
