@@ -87,4 +87,4 @@ def test_keys_that_are_not_known_are_ignored() -> None:
 
 def test_a_report_without_numbers_is_no_interval() -> None:
     with pytest.raises(ReportError, match="no group with numbers"):
-        whole(decode(b"{}"))
+        whole(decode(b'{"system_data":{}}'))

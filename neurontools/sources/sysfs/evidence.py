@@ -16,7 +16,7 @@ def neuron_host(root: str = "/") -> str | None:
         return f"DMI product name {product}"
     for directory in _DRIVER_DIRECTORIES:
         if os.path.isdir(os.path.join(root, directory)):
-            return os.path.join(root, directory)
+            return f"/{directory}"
     return _neuron_function(root)
 
 

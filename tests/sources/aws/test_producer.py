@@ -16,6 +16,7 @@ from neurontools.sources.aws import AwsSource, Command
 from neurontools.sources.aws.producer import is_ours
 from neurontools.sources.aws.source import FIRST_LINE_NS
 from neurontools.units import NS_PER_MS, NS_PER_S
+from tests.device_model.daemons import wait_until
 from tests.sources.aws.commands import LINES, script
 
 OWN = [str(Path(sys.executable).parent / name) for name in ("neuron-monitor", "neuron-top", "neurontools")]
@@ -106,6 +107,7 @@ def test_the_configuration_goes_also_when_the_tool_says_nothing(tmp_path: Path) 
     )
     with pytest.raises(SourceError):
         source.inventory()
+    wait_until(lambda: name.exists() and name.read_text().endswith("\n"))
     source.close()
     assert not os.path.exists(name.read_text().strip())
 
