@@ -7,7 +7,7 @@ import re
 import pytest
 
 from neurontools.diagnosis import Doctor
-from neurontools.views.top.app import TopApp
+from neurontools.views.top.app import EVERY, TopApp
 from neurontools.views.top.reader import Reader, Watch
 from neurontools.views.top.screens.history import HistoryScreen
 from tests.views.top.hosts import NS, Host
@@ -41,6 +41,10 @@ def test_space_and_arrows_go_back_while_the_host_goes_on() -> None:
             assert app.session.interval == shown
             await pilot.press("p")
             assert any("−5s" in line for line in page(app))
+            for about in EVERY:
+                await pilot.press(about.key)
+                assert any("space: go on" in line for line in page(app)), about
+            await pilot.press("p")
             await pilot.press("h", "right", "space")
             assert app.session.now_ns == newest + 3 * NS
             assert not any("⏸" in line for line in page(app))
@@ -67,7 +71,7 @@ def test_charts_of_the_node_and_of_a_device_over_any_span() -> None:
             await pilot.press("h")
             text = "\n".join(page(app))
             assert "Utilization" in text
-            assert "Latency, slowest process" in text
+            assert "Slowest latency" in text
             for span in ("15m", "1h", "1m", "5m"):
                 await pilot.press("w")
                 assert any(line.rstrip().endswith(span) for line in page(app))

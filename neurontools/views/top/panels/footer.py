@@ -21,6 +21,7 @@ class Hint(NamedTuple):
 QUIT = Hint("q", "quit", action="app.quit")
 HELP = Hint("?", "help", action="app.help")
 PAUSE = Hint("space", "pause", action="app.pause")
+GO_ON = PAUSE._replace(does="go on")
 
 
 def render(tabs: tuple[Tab, ...], why_no_tabs: str, hints: Sequence[Hint], width: int) -> Block:

@@ -166,7 +166,7 @@ class HistoryScreen(PageScreen):
     def foot(self, width: int) -> Block:
         """The keys, and the span."""
         span = f" {format_duration_ns(_WINDOWS_NS[self.window])} "
-        line = footer.keys(self.HINTS, max(1, width - len(span)))
+        line = footer.keys(self.hints(), max(1, width - len(span)))
         end = (Span(span, "tab", "next_window"),) if width > 2 * len(span) else ()
         return Block(rows=(Line((*line.spans, *end)),))
 

@@ -108,7 +108,7 @@ class OverviewScreen(PageScreen, TreeKeys):
         """The tabs of the processes, and the keys."""
         if self.shown is None:
             return super().foot(width)
-        return footer.render(self.shown.tabs, self.shown.why_no_tabs, self.HINTS, width)
+        return footer.render(self.shown.tabs, self.shown.why_no_tabs, self.hints(), width)
 
     def action_next_mode(self) -> None:
         """The next measure of the cores."""

@@ -198,7 +198,15 @@ class PageScreen(Screen[None]):
 
     def foot(self, width: int) -> Block:
         """The lines at the bottom."""
-        return Block(rows=(footer.keys(self.HINTS, width),))
+        return Block(rows=(footer.keys(self.hints(), width),))
+
+    def hints(self, own: tuple[Hint, ...] = ()) -> tuple[Hint, ...]:
+        """The keys of the page, unless given; where it stands still also the one by which it goes on."""
+        own = own or self.HINTS
+        if not self.session.playback.paused:
+            return own
+        others = tuple(hint for hint in own if hint is not footer.PAUSE)
+        return *others[:2], footer.GO_ON, *others[2:]
 
     def _part(self, name: str) -> object:
         session = self.session
@@ -209,6 +217,8 @@ class PageScreen(Screen[None]):
                 return badge.contents(session)
             case places.TITLE:
                 return self.headline()
+            case places.FOOTER:
+                return (session.playback.paused, self.part(name))
             case _:
                 return self.part(name)
 

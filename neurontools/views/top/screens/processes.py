@@ -44,13 +44,12 @@ class ProcessesScreen(PageScreen):
         Hint("v", "tree", action="toggle_tree"),
         Hint("k", "signal", action="signal"),
     )
-    OPENED_HINTS = (
+    OPENED = (
         footer.QUIT,
         footer.HELP,
         Hint("esc", "back to the table", "back", "back"),
         Hint("arrows", "scroll"),
         Hint("k", "signal", action="signal"),
-        footer.PAUSE,
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "The process above"),
@@ -134,10 +133,14 @@ class ProcessesScreen(PageScreen):
             return process.facts(one, head.time_ns, session.sizes, width, lambda m: why_unknown(head, m))
         return process.models(one, session.sizes, width, lambda m: why_unknown(head, m))
 
+    def hints(self, own: tuple[Hint, ...] = ()) -> tuple[Hint, ...]:
+        """Of one process in full others."""
+        return super().hints(self.OPENED if self.opened else own)
+
     def foot(self, width: int) -> Block:
         """The keys, or the words that are being typed."""
         if not self.typing:
-            return Block(rows=(footer.keys(self.OPENED_HINTS if self.opened else self.HINTS, width),))
+            return super().foot(width)
         line = (Span("filter: ", "key"), Span(self.order.words, "strong"), Span("▏"), Span("  enter keeps it", "dim"))
         return Block(rows=(Line(cut((*line, Span(", esc drops it", "dim")), width)),))
 
