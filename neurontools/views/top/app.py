@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from asyncio import TimerHandle
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
@@ -14,7 +15,6 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.screen import Screen
-from textual.timer import Timer
 
 from neurontools.units import NS_PER_S
 from neurontools.views.top import theme
@@ -104,7 +104,8 @@ class TopApp(App[None]):
         self.reader = reader
         self._collector = Collector(reader, self._deliver)
         self._asked_s: float | None = None
-        self._next: Timer | None = None
+        self._next: TimerHandle | None = None
+        self._patience: TimerHandle | None = None
 
     @property
     def main(self) -> OverviewScreen:
@@ -138,10 +139,12 @@ class TopApp(App[None]):
             self.call_later(self.action_page, self.kept.settings.page)
         self._collector.start()
         self._ask_in(self.refresh_s)
-        self.set_interval(1.0, self._watch_silence)
 
     def on_unmount(self) -> None:
         """Lets the reading thread go."""
+        for timer in (self._next, self._patience):
+            if timer is not None:
+                timer.cancel()
         self._collector.stop()
 
     def on_arrived(self, message: Arrived) -> None:
@@ -150,6 +153,8 @@ class TopApp(App[None]):
         self.page.update()
         asked_s = self._asked_s or time.monotonic()
         self._asked_s = None
+        if self._patience is not None:
+            self._patience.cancel()
         self._ask_in(max(0.01, asked_s + self.refresh_s - time.monotonic()))
 
     def on_wanted(self) -> None:
@@ -160,8 +165,9 @@ class TopApp(App[None]):
     def _ask_in(self, seconds: float) -> None:
         """One request at a time is to come: the one before is forgotten."""
         if self._next is not None:
-            self._next.stop()
-        self._next = self.set_timer(seconds, self._ask)
+            self._next.cancel()
+        # A timer of Textual's takes a task and several messages, and that once a second.
+        self._next = asyncio.get_running_loop().call_later(seconds, self._ask)
 
     async def action_page(self, name: str) -> None:
         """Shows a page."""
@@ -313,6 +319,10 @@ class TopApp(App[None]):
 
     def _ask(self) -> None:
         self._asked_s = time.monotonic()
+        if self._patience is not None:
+            self._patience.cancel()
+        patience_s = max(_LEAST_SILENCE_S, _SILENT_PERIODS * self.refresh_s)
+        self._patience = asyncio.get_running_loop().call_later(patience_s, self.call_later, self._say_silent)
         self._collector.request(Request(self.page.registers, self.page.bank_map_of))
 
     def _deliver(self, reading: Reading) -> None:
@@ -320,10 +330,9 @@ class TopApp(App[None]):
         with suppress(RuntimeError):
             self.post_message(Arrived(reading))
 
-    def _watch_silence(self) -> None:
-        silent_s = 0.0 if self._asked_s is None else time.monotonic() - self._asked_s
-        if silent_s > max(_LEAST_SILENCE_S, _SILENT_PERIODS * self.refresh_s) and not self.session.stale:
-            self.session.silent(int(silent_s))
+    def _say_silent(self) -> None:
+        if self._asked_s is not None and not self.session.stale:
+            self.session.silent(int(time.monotonic() - self._asked_s))
             self.page.update()
 
     def _end_on_signals(self) -> None:

@@ -91,38 +91,43 @@ class Panel(Widget):
 
         Every panel is asked for its lines when one line of one of them changes.
         """
-        key = (self.size, self.get_line_filters())
+        size = self.size
+        key = (size, self.get_line_filters())
         if self._painted is None or self._painted[0] != key:
             if self._filters != key[1]:
                 self._filters = key[1]
                 self._strips.clear()
                 self._styles.clear()
-            self._painted = key, [self.render_line(y) for y in range(self.size.height)]
+            self._painted = key, [self._line(y, size.width) for y in range(size.height)]
         strips = self._painted[1]
-        if crop == self.size.region:
+        if crop == size.region:
             return strips
         return [strip.crop(crop.x, crop.right) for strip in strips[crop.y : crop.bottom]]
 
     def render_line(self, y: int) -> Strip:
-        """The line as a strip, made once for as long as it does not change."""
+        """The line as a strip."""
+        return self._line(y, self.size.width)
+
+    def _line(self, y: int, width: int) -> Strip:
+        """Made once for as long as it does not change."""
         strip = self._strips.get(y)
         if strip is None:
-            strip = self._strips[y] = self._paint(self.shown[y] if y < len(self.shown) else Line())
+            strip = self._strips[y] = self._paint(self.shown[y] if y < len(self.shown) else Line(), width)
         for x, label in self.labels.get(y, ()):
             over = Strip([Segment(label, self._style("jump", ""))])
-            strip = Strip.join([strip.crop(0, x), over, strip.crop(x + len(label), self.size.width)])
+            strip = Strip.join([strip.crop(0, x), over, strip.crop(x + len(label), width)])
         return strip
 
-    def _paint(self, line: Line) -> Strip:
+    def _paint(self, line: Line, width: int) -> Strip:
         runs = groupby(line.spans, itemgetter(1))
         texts = [(role, "".join([span.text for span in spans])) for role, spans in runs]
         if getattr(self.app, "ascii", False):
             texts = [(role, to_ascii(text)) for role, text in texts]
         segments = [Segment(text, self._style(role, line.ground)) for role, text in texts]
-        left = self.size.width - sum([cell_len(text) for _, text in texts])
+        left = width - sum([cell_len(text) for _, text in texts])
         if left > 0:
             segments.append(Segment(" " * left, self._style("text", line.ground)))
-        return Strip(segments, self.size.width + max(0, -left)).crop(0, self.size.width)
+        return Strip(segments, width + max(0, -left)).crop(0, width)
 
     def label(self, labels: dict[int, list[tuple[int, str]]]) -> None:
         """Paints letters over the lines, or takes them away."""
