@@ -99,8 +99,9 @@ LONGEST_FIRST = (
     "commands/test_promtool.py",
     "contracts/test_sources_agree.py",
     "test_demo.py",
+    "views/",
 )
-"""Modules that take a minute or more: begun last, one would run alone while the other worker has nothing to do."""
+"""Modules that take long: begun last, one of them would run alone while the other worker has nothing to do."""
 
 
 def begins_at(item: pytest.Item) -> int:

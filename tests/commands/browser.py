@@ -78,7 +78,7 @@ async def opened(url: str) -> AsyncIterator[Tab]:
                         yield Tab(connected)
             finally:
                 process.terminate()
-                process.wait(10)
+                process.wait(PATIENCE_S)
 
 
 async def _port(file: Path) -> int:

@@ -67,7 +67,7 @@ def test_neuron_monitor_says_in_the_document_when_the_command_has_died(tmp_path:
     command = script(tmp_path, "head -1 $LINES; sleep 0.3; echo 'out of memory' >&2; exit 5")
     (tmp_path / "fast.json").write_text('{"period": "500ms"}')
     *_, last = documents(
-        tool("monitor", "--count", "3", "-c", str(tmp_path / "fast.json"), "--source", f"aws:{command}")
+        tool("monitor", "--count", "6", "-c", str(tmp_path / "fast.json"), "--source", f"aws:{command}")
     )
     assert "has ended with exit code 5: out of memory" in last["system_data"]["memory_info"]["error"]
 

@@ -54,6 +54,7 @@ def test_a_closed_standard_input_is_told(publisher: str) -> None:
     assert done.stderr.splitlines() == [said]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("publisher", PUBLISHERS[:2])
 def test_a_program_has_the_name_that_it_was_called_by(publisher: str) -> None:
     """In the note of what was left out, in the error after it, in the help and as what it is of which release."""

@@ -44,7 +44,7 @@ def address() -> Iterator[str]:
                 yield f"http://127.0.0.1:{port}/"
             finally:
                 os.killpg(process.pid, signal.SIGINT)
-                process.wait(20)
+                process.wait(PATIENCE_S)
 
 
 def page_of(address: str) -> str:

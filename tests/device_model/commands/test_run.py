@@ -138,7 +138,7 @@ def test_killing_run_ends_the_daemon_and_tells_the_command() -> None:
 def test_killing_the_command_is_its_exit_code() -> None:
     with scene() as played:
         os.kill(played.command, signal.SIGKILL)
-        assert played.run.wait(10) == 137
+        assert played.run.wait(PATIENCE_S) == 137
 
 
 def test_killing_the_daemon_leaves_the_command_alone() -> None:
@@ -147,14 +147,14 @@ def test_killing_the_daemon_leaves_the_command_alone() -> None:
         await_end(played.daemon)
         assert alive(played.command)
         os.kill(played.command, signal.SIGTERM)
-        assert played.run.wait(10) == 7
+        assert played.run.wait(PATIENCE_S) == 7
 
 
 def test_the_terminals_interrupt_is_for_the_command_to_judge() -> None:
     with scene() as played:
         os.killpg(played.run.pid, signal.SIGINT)
         assert heard(played) == "SIGINT"
-        assert played.run.wait(10) == 7
+        assert played.run.wait(PATIENCE_S) == 7
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -162,7 +162,7 @@ def test_other_signals_are_passed_on(number: signal.Signals) -> None:
     with scene() as played:
         played.run.send_signal(number)
         assert heard(played) == number.name
-        assert played.run.wait(10) == 7
+        assert played.run.wait(PATIENCE_S) == 7
 
 
 def test_a_signal_before_the_command_cleans_up() -> None:

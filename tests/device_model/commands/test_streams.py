@@ -31,7 +31,10 @@ def test_output_that_cannot_be_written_is_a_failure(verb: str, where: str, why: 
         assert ran.stderr == f"neuron-model: cannot write the output: {why}\n"
 
 
-@pytest.mark.parametrize(("where", "code"), [("&-", 1), ("/dev/full", 1), ("&3", 141)])
+@pytest.mark.parametrize(
+    ("where", "code"),
+    [("&-", 1), pytest.param("/dev/full", 1, marks=pytest.mark.slow), pytest.param("&3", 141, marks=pytest.mark.slow)],
+)
 def test_a_start_that_nobody_can_be_told_of_is_none(where: str, code: int) -> None:
     """An exit code that is not 0 means that nothing runs, and that nothing is in the way of the next start."""
     reading, writing = os.pipe()
@@ -45,6 +48,7 @@ def test_a_start_that_nobody_can_be_told_of_is_none(where: str, code: int) -> No
         assert shell(directory, "neuron-model status").returncode == 1
 
 
+@pytest.mark.slow
 def test_what_could_not_be_told_is_not_done() -> None:
     with short_directory() as directory, running(directory, "--stepped", "--scenario", "two-tenants"):
         before = call(socket_in(directory), "status")

@@ -18,7 +18,7 @@ from neurontools.views.top.reader import Reader
 NS = 1_000_000_000
 WARM_S = 120
 VERSION = "0.1.0"
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 class Host:
