@@ -17,7 +17,9 @@ from neurontools.views.top.app import EVERY, PAGES, TopApp
 from neurontools.views.top.chart import Window
 from neurontools.views.top.control import Control
 from neurontools.views.top.history.history import EVENT, Marker
+from neurontools.views.top.links import map_of
 from neurontools.views.top.panels import process as process_panel
+from neurontools.views.top.panels import topology
 from neurontools.views.top.panels.charts import NODE_CHARTS, Past, _axis
 from neurontools.views.top.panels.frame import compose
 from neurontools.views.top.panels.processes import render
@@ -162,3 +164,16 @@ def test_a_signals_question_is_whole_at_any_width(width: int) -> None:
 def test_a_section_without_a_name_has_a_frame_without_a_gap() -> None:
     lines, _ = compose(Block(), PanelPlace(0, 0, 20, 3, framed=True))
     assert "".join(span.text for span in lines[0].spans) == f"╭{'─' * 18}╮"
+
+
+@pytest.mark.parametrize("width", [24, 30, 40])
+def test_a_narrow_list_of_links_has_them_all(width: int) -> None:
+    found = map_of(*shown("opt-30b", "trn2.48xlarge"))
+    for device in found.nodes:
+        block = topology.render(found, device, width, str)
+        lines = ["".join(span.text for span in line.spans).rstrip() for line in block.lines()]
+        assert not any("…" in line for line in lines)
+        assert sum(line.count("(") for line in lines) == 2 * len(found.links)
+        assert block.focus is not None
+        start = next(number for number, line in enumerate(lines) if line.split()[0] == f"ND{device}")
+        assert all(not line.startswith("ND") for line in lines[start + 1 : block.focus + 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 
 from neurontools.views.top import quantities
 from neurontools.views.top.links import Link, Map, drawn, neighbours
@@ -15,23 +16,27 @@ _LEVELS = ((60.0, "high"), (5.0, "middle"), (0.0, "low"))
 Sizes = tuple[int, int, int]
 """Columns of the margin, of a node and of the link between two."""
 
+_DEVICE, _LEAST_PEERS = 5, 8
+_TOGETHER = "\u00a0"
+"""Stands for a blank at which no line ends."""
+
 _DESIGN = "the drawing is the design"
 
 
 def render(shown: Map, selected: int, width: int, why: Callable[[], str]) -> Block:
     """The grid in `width` columns; where no traffic is known, a note says that this is the design, and why."""
-    lines = _grid(shown, selected, width) or _list(shown, selected)
+    lines = _grid(shown, selected, width)
+    focus = next((3 + 4 * n for n, row in enumerate(shown.rows) if selected in row), None)
+    if not lines:
+        lines, focus = _list(shown, selected, width)
     rest = sorted(shown.links.keys() - drawn(shown))
     if rest:
         names = ", ".join(f"{a}-{b}" for a, b in rest)
         lines += [Line(), Line((Span(f"and links that the drawing has no place for: {names}", "dim"),))]
-    focus = next((min(len(lines) - 1, 3 + 4 * n) for n, row in enumerate(shown.rows) if selected in row), None)
+    focus = None if focus is None else min(len(lines) - 1, focus)
     links = quantities.counted(len(shown.links), "link")
     kind = "no links" if shown.topology == "none" else f"{shown.topology}, {links}"
-    heading = (
-        Span("Topology", "heading"),
-        Span(f" ({kind})", "strong"),
-    )
+    heading = (Span("Topology", "heading"), Span(f" ({kind})", "strong"))
     note = (Span("bytes per second each way", "dim"),) if shown.counted else ()
     reason = "" if shown.counted or not shown.links else f"{_DESIGN}; traffic: {why()}"
     return Block(heading, note, [Line(cut(row.spans, width)) for row in lines], focus=focus, why=reason)
@@ -187,20 +192,25 @@ def _vertical(link: Link | None, start: int, width: int, wraps: bool) -> tuple[S
     return Span(left(f"  ▼ {traffic(forth)}{sign}", width), role), Span(left(f"  ▲ {traffic(back)}{sign}", width), role)
 
 
-def _list(shown: Map, selected: int) -> list[Line]:
-    """For a terminal that is too narrow for a drawing: a line for each device."""
-    lines = []
+def _list(shown: Map, selected: int, width: int) -> tuple[list[Line], int | None]:
+    """For a terminal too narrow for a drawing: each device with its peers, and the last line of the selected one."""
+    lines: list[Line] = []
+    focus = None
     for device in sorted(shown.nodes):
         peers = ", ".join(_peer(link, device, shown.counted) for link in neighbours(shown, device))
-        role = "selected" if device == selected else "strong"
-        lines.append(Line((Span(f"ND{device} ", role, f"select_device({device})"), Span(f"─ {peers}", "dim"))))
-    return lines
+        texts = wrap(peers, max(_LEAST_PEERS, width - _DEVICE - 2)) or [""]
+        first, *more = (text.replace(_TOGETHER, " ") for text in texts)
+        name = Span(left(f"ND{device}", _DEVICE), "selected" if device == selected else "strong")
+        lines.append(Line((name._replace(link=f"select_device({device})"), Span(f"─ {first}", "dim"))))
+        lines += [Line((Span(" " * (_DEVICE + 2) + text, "dim"),)) for text in more]
+        focus = len(lines) - 1 if device == selected else focus
+    return lines, focus
 
 
 def _peer(link: Link, device: int, counted: bool) -> str:
     peer = link.b if link.a == device else link.a
     forth, back = _directions(link, device)
-    return f"{peer} ({traffic(forth)} {traffic(back)})" if counted else str(peer)
+    return _TOGETHER.join((str(peer), f"({traffic(forth)}", f"{traffic(back)})")) if counted else str(peer)
 
 
 def _neighbour(link: Link, device: int) -> Line:
