@@ -33,7 +33,7 @@ def server(name: str = "a", **changes: Any) -> dict[str, Any]:
         "prompt": {"mean": 60, "cv": 0.8, "least": 4, "most": 200},
         "output": {"mean": 40, "cv": 0.8, "least": 1, "most": 200},
     }
-    of_process = ("replicas", "user", "command", "start", "stop", "restart", "first_core")
+    of_process = ("replicas", "user", "command", "start", "stop", "restart", "first_core", "launched")
     process: dict[str, Any] = {key: value for key, value in changes.items() if key in of_process}
     workload |= {key: value for key, value in changes.items() if key not in of_process}
     return {"name": name, "workload": workload} | process

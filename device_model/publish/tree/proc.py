@@ -168,14 +168,14 @@ def user_number(name: str) -> int:
 
 
 def _environ(process: Process, lnc: int) -> str:
-    """What a runtime reads of its environment: its tag and its logical cores."""
-    variables = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/aws/neuron/bin",
-        "USER": process.user or "root",
-        "NEURON_PROCESS_TAG": process.tag or "",
-        "NEURON_RT_VISIBLE_CORES": ranges(sorted({core // lnc for core in process.cores})),
-        "NEURON_LOGICAL_NC_CONFIG": str(lnc),
-    }
+    """What a runtime reads of its environment: its tag and its logical cores; of a program without one, neither."""
+    variables = {"PATH": "/usr/local/bin:/usr/bin:/bin:/opt/aws/neuron/bin", "USER": process.user or "root"}
+    if process.cores:
+        variables |= {
+            "NEURON_PROCESS_TAG": process.tag or "",
+            "NEURON_RT_VISIBLE_CORES": ranges(sorted({core // lnc for core in process.cores})),
+            "NEURON_LOGICAL_NC_CONFIG": str(lnc),
+        }
     return "".join(f"{name}={value}\0" for name, value in variables.items())
 
 

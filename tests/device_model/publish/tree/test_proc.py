@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from device_model.publish.tree.proc import boot_uuid, ranges, user_number
 from device_model.simulation import NS, Simulation
+from neurontools.sources.sysfs.source import SysfsSource
 from tests.device_model.hosts import forward, host, server
 from tests.device_model.publish.tree.trees import published
 
@@ -71,6 +72,24 @@ def test_psutil_reads_the_processes(seen: Seen) -> None:
     assert [psutil.Process(process.pid).name() for process in known] == ["python3", "python"]
     assert [psutil.Process(process.pid).uids().real for process in known] == [1000, user_number("alice")]
     assert psutil.Process(known[0].pid).environ()["USER"] == "ec2-user"
+
+
+def test_a_launcher_is_the_parent_of_its_processes_and_holds_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = forward(host(server("a", tp=2, replicas=2, launched=True), server("b", tp=2)), 20)
+    with published(model) as (root, _):
+        monkeypatch.setattr(psutil, "PROCFS_PATH", str(root / "proc"))
+        source = SysfsSource(str(root))
+        found = source.snapshot().processes or ()
+        source.close()
+        parents = {process.pid: psutil.Process(process.pid).ppid() for process in found}
+        (launcher,) = set(parents.values()) - {1}
+        known = psutil.Process(launcher)
+        assert [psutil.Process(pid).ppid() for pid in parents if parents[pid] == launcher] == [launcher] * 2
+        assert known.ppid() == 1
+        assert known.name() == "launcher"
+        assert set(os.listdir(root / "proc" / str(launcher) / "fd")) == {"0", "1", "2"}
+        assert not any(name.startswith("NEURON_") for name in known.environ())
+    assert parents == {process.pid: process.parent_pid for process in model.snapshot().processes or ()}
 
 
 def test_a_process_shows_its_devices_and_logical_cores(seen: Seen) -> None:
