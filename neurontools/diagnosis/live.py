@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from neurontools.diagnosis.parts import NOT_GIVEN, ON_THE_HOST, lacking
-from neurontools.diagnosis.rule import DEGRADED, NODE, Found, Outcome, Rule, Unknown
+from neurontools.diagnosis.rule import DEGRADED, NODE, Found, Outcome, Rule, Unknown, watched_too_shortly
 from neurontools.diagnosis.rules import BLIND, RULES
 from neurontools.diagnosis.window import Window
 from neurontools.schema.events import Event
@@ -16,7 +16,6 @@ from neurontools.schema.finding import SEVERITIES, CannotTell, Diagnosis, Findin
 from neurontools.schema.host_facts import HostFacts
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Gap, Snapshot
-from neurontools.units import format_duration_ns
 
 MOST_FINDINGS = 256
 """Findings that are held at a time; of more the least severe are dropped."""
@@ -167,8 +166,7 @@ def _outcomes(rule: Rule, window: Window) -> Iterable[Outcome]:
     if gap is not None:
         yield Unknown(_reason(rule, gap), gap.supply or rule.supply)
     elif window.watched_ns < rule.watched_ns:
-        needed, had = (format_duration_ns(ns, 0) for ns in (rule.watched_ns, window.watched_ns))
-        yield Unknown(f"it takes {needed} of watching, this was {had}", f"--window {needed}")
+        yield watched_too_shortly(rule.watched_ns, window.watched_ns)
     else:
         yield from rule.find(window, rule)
 

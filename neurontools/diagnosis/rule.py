@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.schema.finding import Scope
-from neurontools.units import NS_PER_S
+from neurontools.units import NS_PER_S, format_duration_ns
 
 if TYPE_CHECKING:
     from neurontools.diagnosis.window import Window
@@ -36,6 +36,12 @@ class Unknown(NamedTuple):
 
     reason: str
     supply: str | None = None
+
+
+def watched_too_shortly(needed_ns: int, watched_ns: int) -> Unknown:
+    """What a rule says that takes more watching than there was."""
+    needed, had = (format_duration_ns(ns, 0) for ns in (needed_ns, watched_ns))
+    return Unknown(f"it takes {needed} of watching, this was {had}", f"--window {needed}")
 
 
 Outcome = Found | Unknown

@@ -75,12 +75,34 @@ def test_holders_that_are_many_none_unclear_or_hidden(change: Callable[[Snapshot
     assert reason_of(said, "core-conflict").endswith(words)
 
 
-def test_what_a_process_uses_of_the_host_is_told_where_latencies_are_not() -> None:
-    model = forward(host(server("a", tp=2), instance="inf2.8xlarge"), 20)
-    (process,) = model.snapshot().processes or ()
-    words = reason_of(watched(model, OLD, 10), "host-bound")
-    assert words.startswith(f"device effect unknown: process {process.pid} uses ")
-    assert " % of a vCPU; " in words
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        ((0.1, 0.95), f"process {PIDS[1]} uses 95 % of a vCPU"),
+        ((0.1, 0.2), "no process keeps a vCPU busy"),
+        ((None, None), "what processes use of vCPUs is not known"),
+        (
+            (0.9, 1.0, 1.1, 1.2, 1.3, 0.1),
+            ", ".join(f"process {PIDS[place]} uses {90 + 10 * place} % of a vCPU" for place in range(4))
+            + ", 1 more do so",
+        ),
+    ],
+)
+def test_who_keeps_a_vcpu_busy_is_told_where_latencies_are_not(shares: tuple[float | None, ...], words: str) -> None:
+    readings = []
+    for second in (0, 10):
+        processes = tuple(
+            replace(
+                process,
+                latency_total=None,
+                vcpu_user_ns=None if share is None else round(second * share * NS),
+                vcpu_system_ns=0,
+            )
+            for process, share in zip(MANY.snapshot().processes or (), shares, strict=False)
+        )
+        head = replace(MANY.snapshot().head, time_ns=MANY.now_ns + second * NS)
+        readings.append(Reading(MANY.inventory(), replace(MANY.snapshot(), head=head, processes=processes)))
+    assert reason_of(diagnose(readings), "host-bound").startswith(f"device effect unknown: {words}; ")
 
 
 def test_memory_that_ran_out_between_two_readings_is_told_by_its_peak() -> None:

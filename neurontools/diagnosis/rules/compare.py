@@ -1,9 +1,8 @@
-"""Rules that compare what should be alike: cores of a group, devices, a process and its past, host and devices."""
+"""Rules that compare what should be alike: cores of a group, devices, equal processes, a process and its past."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -22,12 +21,10 @@ from neurontools.diagnosis.rule import (
     device_scope,
     process_scope,
 )
-from neurontools.diagnosis.rules.progress import vcpu_percent
 from neurontools.diagnosis.rules.replicas import slow_replicas
 from neurontools.diagnosis.sample import CoreSample, ProcessSample, Sample
 from neurontools.diagnosis.window import Window, counted
 from neurontools.schema.deltas import total_of
-from neurontools.schema.histogram import Histogram
 from neurontools.units import NS_PER_S
 
 _SPAN_NS = 20 * NS_PER_S
@@ -38,12 +35,8 @@ _LEAST_BUSY_PERCENT = 30.0
 _BASELINE_NS = 3 * MINUTE_NS
 _LEAST_EXECUTIONS = 20
 _BUSY_PERCENT = 80.0
-_HOST_SLOWER = 2.0
-_HOST_IDLE_PERCENT = 60.0
-_HOST_VCPU_PERCENT = 90.0
 _COLLECTIVES_SLOWER = 2.0
 _LEAST_COMPARED = 4
-_MOST_NAMED = 4
 _ENDED_LATE = ("timeout", "hw_collectives_error")
 """With one of these an execution took as long as it was allowed to, which says nothing of speed."""
 
@@ -245,66 +238,6 @@ def _intensity(earlier: CoreSample | None, later: CoreSample | None) -> float | 
     return None if flops is None or not own_ns else flops * NS_PER_S / own_ns
 
 
-def _host_bound(window: Window, rule: Rule) -> Iterator[Outcome]:
-    gap = lacking(window, ("latency", "busy"))
-    if gap is not None:
-        shares = {pid: vcpu_percent(window, process) for pid, process in (window.now.processes or {}).items()}
-        at_work = [f"process {pid} uses {share:.0f} % of a vCPU" for pid, share in shares.items() if share is not None]
-        yield Unknown(": ".join((rule.cannot, "; ".join((*at_work[:_MOST_NAMED], gap.reason)))), gap.supply)
-        return
-    then = window.since(MINUTE_NS)
-    if then is None or then.processes is None or window.watched_ns < rule.watched_ns:
-        return
-    for pid, process in (window.now.processes or {}).items():
-        earlier = then.processes.get(pid)
-        if earlier is None or earlier.started_ns != process.started_ns:
-            continue
-        total, device = (_median_ns(earlier, process, get) for get in (_TOTAL, _DEVICE))
-        busy = _utilization(window, then, process)
-        vcpu = vcpu_percent(window, process)
-        if total is None or not device or busy is None or busy >= _HOST_IDLE_PERCENT:
-            continue
-        if total >= rule.threshold * device and (vcpu is None or vcpu >= _HOST_VCPU_PERCENT):
-            evidence: dict[str, int | float | str] = {
-                "p50_total_ms": total / 1e6,
-                "p50_device_ms": device / 1e6,
-                "utilization_percent": busy,
-            }
-            if vcpu is not None:
-                evidence["vcpu_percent"] = vcpu
-            words = f"executions take {total / device:.2g} times as long as the devices need for them"
-            yield Found(process_scope(pid), words, evidence)
-
-
-_TOTAL: Callable[[ProcessSample], Histogram | None] = attrgetter("latency_total")
-_DEVICE: Callable[[ProcessSample], Histogram | None] = attrgetter("latency_device")
-
-
-def _median_ns(
-    earlier: ProcessSample, later: ProcessSample, get: Callable[[ProcessSample], Histogram | None]
-) -> float | None:
-    before, now = get(earlier), get(later)
-    if before is None or now is None:
-        return None
-    recorded = now.since(before)
-    if recorded.count < _LEAST_EXECUTIONS:
-        return None
-    values = recorded.percentiles_ns((50,))
-    return values[0] if values else None
-
-
-def _utilization(window: Window, then: Sample, process: ProcessSample) -> float | None:
-    span_ns = window.now.time_ns - then.time_ns
-    shares = []
-    for core in window.cores_of(process):
-        earlier = then.cores.get(core.core)
-        busy_ns = counted(earlier.busy_ns if earlier else None, core.busy_ns)
-        if busy_ns is None:
-            return None
-        shares.append(100.0 * busy_ns / core.parts / span_ns)
-    return sum(shares) / len(shares) if shares else None
-
-
 _REPLICA = (
     "One of its cores is slow, or a link between them. Start it on other cores, and see whether the slowness goes with "
     "the process or stays with the cores."
@@ -373,22 +306,6 @@ RULES = (
         advice="See what changed in the workload: operators that fall back to slower engines, waits, other shapes.",
         clears="a minute after it was last so",
         cannot="engines have no live source",
-        hold_ns=MINUTE_NS,
-    ),
-    Rule(
-        id="host-bound",
-        title="the devices wait for the host",
-        needs=("devices",),
-        find=_host_bound,
-        scope="process",
-        severity=WARN,
-        category="speed",
-        threshold=_HOST_SLOWER,
-        meaning="times as long for an execution as the devices need, these idle and a vCPU busy",
-        advice="Profile the process on the host: pre-processing, tokenising, Python; give it more vCPUs or batch more.",
-        clears="a minute after it was last so",
-        cannot="device effect unknown",
-        watched_ns=10 * NS_PER_S,
         hold_ns=MINUTE_NS,
     ),
 )
