@@ -103,7 +103,7 @@ def slow_replicas(window: Window, factor: float, pids: Sequence[int]) -> Compare
         paces = [pace for process in left if (pace := _pace(window, process, samples)) is not None]
         for group in _groups(paces):
             hidden_ns = _doubt(group) * group[0].whole.flops * _BYTES_PER_FLOP * NS_PER_S / bytes_per_s
-            for found, slower in _compared(group, factor):
+            for found, slower in _compared_steady(window, group, factor, samples[0]):
                 if slower and found.execution_ns - found.usual_ns > hidden_ns:
                     told.slow.append(found)
                     told.pids.add(found.pid)
@@ -146,7 +146,7 @@ def _pace(window: Window, process: ProcessSample, samples: Sequence[Sample]) -> 
         if part is None or not _same_flops(whole, part):
             return None
         parts.append(part)
-    if window.now.time_ns - last_ns > 2 * whole.execution_ns or not _is_steady(window, process, whole, samples[0]):
+    if window.now.time_ns - last_ns > 2 * whole.execution_ns:
         return None
     shape = (len(cores), sum(core.parts for core in cores), len({core.device for core in cores}))
     return _Pace(
@@ -256,6 +256,18 @@ def _are_equal(one: _Pace, other: _Pace) -> bool:
 def _doubt(group: Sequence[_Pace]) -> float:
     """How much the FLOPs of an execution may differ between equal processes, as a share, and nobody see it."""
     return _SAME_FLOPS + sum(sorted(1 / pace.whole.executions for pace in group)[-2:])
+
+
+def _compared_steady(
+    window: Window, group: Sequence[_Pace], factor: float, then: Sample
+) -> Iterator[tuple[Slow, bool]]:
+    """The same, where one is slower without those whose executions take now longer and now shorter."""
+    compared = list(_compared(group, factor))
+    if any(slower for _, slower in compared):
+        # To look at each step costs more than all the rest.
+        steady = [pace for pace in group if _is_steady(window, _process(window, pace.pid), pace.whole, then)]
+        compared = list(_compared(steady, factor)) if len(steady) > 1 else []
+    yield from compared
 
 
 def _compared(group: Sequence[_Pace], factor: float) -> Iterator[tuple[Slow, bool]]:
