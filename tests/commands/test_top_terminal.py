@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.device_model.daemons import short_directory
-from tests.test_demo import Terminal, models_of
+from tests.test_demo import SHOWS_WITHIN_S, Terminal, models_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.tmux]
 
@@ -33,6 +35,24 @@ def directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def opened(directory: Path, columns: int, lines: int) -> Terminal:
     return Terminal(directory / "tmux", columns, lines)
+
+
+def top_of(directory: Path) -> int:
+    """The pid of the neuron-top that was started in a terminal of this directory."""
+    (found,) = [
+        int(process.name)
+        for process in Path("/proc").glob("[0-9]*")
+        if (process / "cmdline").read_bytes().split(b"\0")[1:2] == [f"{BIN}/neuron-top".encode()]
+        and f"XDG_RUNTIME_DIR={directory}".encode() in (process / "environ").read_bytes().split(b"\0")
+    ]
+    return found
+
+
+def await_stopped(pid: int) -> None:
+    deadline = time.monotonic() + SHOWS_WITHIN_S
+    while "State:\tT" not in Path(f"/proc/{pid}/status").read_text():
+        assert time.monotonic() < deadline, "it does not stop"
+        time.sleep(0.05)
 
 
 def check_sane(terminal: Terminal, directory: Path) -> None:
@@ -82,6 +102,26 @@ def test_few_colours_and_no_utf8(directory: Path, monkeypatch: pytest.MonkeyPatc
         for key, words in PAGES:
             terminal.type(key)
             shown = terminal.await_text(words)
+        terminal.type("q")
+        check_sane(terminal, directory)
+    finally:
+        terminal.close()
+
+
+def test_stopped_and_continued(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    terminal = opened(directory, 100, 30)
+    try:
+        terminal.type(SAID, "Enter")
+        terminal.await_text("Neuron Apps")
+        pid = top_of(directory)
+        for key, words in PAGES[:2]:
+            os.kill(pid, signal.SIGTSTP)
+            await_stopped(pid)
+            os.kill(pid, signal.SIGCONT)
+            terminal.type(key)
+            assert "SIMULATED" in terminal.await_text(words)
         terminal.type("q")
         check_sane(terminal, directory)
     finally:

@@ -6,7 +6,6 @@ import os
 import selectors
 from codecs import getincrementaldecoder
 from contextlib import suppress
-from typing import Any
 
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
@@ -23,23 +22,38 @@ class SleepingDriver(LinuxDriver):
     On a screen that is repainted once a second that is a tenth of all that the program does.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    _wake: int | None = None
+    """Where the thread is woken by."""
 
     def run_input_thread(self) -> None:
-        """Waits for input and passes on what it means, until the program leaves the terminal."""
+        """Waits for input and passes on what it means, until the program leaves the terminal; it may come back."""
+        woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            self._wait_for_input(woken)
+        finally:
+            wake, self._wake = self._wake, None
+            os.close(wake)
+            os.close(woken)
+
+    def disable_input(self) -> None:
+        """Wakes the thread, so that it sees that it is to end."""
+        if self._wake is not None:
+            with suppress(OSError):
+                os.write(self._wake, b"\0")
+        super().disable_input()
+
+    def _wait_for_input(self, woken: int) -> None:
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")().decode
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
-            selector.register(self._woken, selectors.EVENT_READ)
+            selector.register(woken, selectors.EVENT_READ)
             looks = _LOOKS
             while not self.exit_event.is_set():
                 ready = {key.fd for key, _ in selector.select(_LOOK_S if looks else None)}
                 looks = _LOOKS if ready else looks - 1
-                if self._woken in ready:
-                    os.read(self._woken, _READ_BYTES)
+                if woken in ready:
+                    os.read(woken, _READ_BYTES)
                 if self.fileno in ready:
                     data = os.read(self.fileno, _READ_BYTES)
                     if not data:
@@ -50,15 +64,3 @@ class SleepingDriver(LinuxDriver):
                         self.process_message(event)
                 for event in parser.tick():
                     self.process_message(event)
-
-    def disable_input(self) -> None:
-        """Wakes the thread, so that it sees that it is to end."""
-        with suppress(OSError):
-            os.write(self._wake, b"\0")
-        super().disable_input()
-
-    def close(self) -> None:
-        """Lets go of the pipe."""
-        super().close()
-        os.close(self._woken)
-        os.close(self._wake)
