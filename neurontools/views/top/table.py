@@ -168,9 +168,8 @@ def _tree(processes: Sequence[ProcessInterval], every: Sequence[Column]) -> Iter
 def _branch(kin: Kin, every: Sequence[Column], depth: int) -> Iterator[Row]:
     """A program, the models that it has loaded, and the programs that it started."""
     if kin.process is None:
-        count = quantities.counted(len(kin.children), "process")
-        texts = {"PID": str(kin.pid), "TAG": f"parent of {len(kin.children)}", "COMMAND": f"parent of {count}"}
-        yield Row(None, texts, depth, busy=False)
+        count = f"parent of {len(kin.children)}"
+        yield Row(None, {"PID": str(kin.pid), "TAG": count, "COMMAND": count}, depth, busy=False)
     else:
         yield _row(kin.process, every)._replace(depth=depth)
         yield from _models(kin.process, every, depth + 1)

@@ -54,7 +54,7 @@ def test_ranks_stand_below_their_launcher_and_these_below_their_user() -> None:
     interval = shown("opt-30b", "trn2.48xlarge")[0]
     found = table(interval, Order("PID", reverse=True, tree=True), columns(format_bytes))
     groups = [(row.depth, row.texts["PID"], row.texts["COMMAND"]) for row in found.rows if row.key is None]
-    assert groups == [(0, "ubuntu", "3 processes"), (1, "4084", "parent of 3 processes")]
+    assert groups == [(0, "ubuntu", "3 processes"), (1, "4084", "parent of 3")]
     ranks = [(row.depth, row.key and row.key[0]) for row in found.rows if row.key and not row.model]
     assert ranks == [(2, 4096), (2, 4157), (2, 4218)]
     assert "4084" not in {row.texts["PID"] for row in table(interval, Order(), found.known).rows}

@@ -19,7 +19,6 @@ from neurontools.views.top.spans import Block, Line, Span, left, width_of
 _WIDTH = 66
 _NAME = 10
 _AROUND = 4
-_LEAST_BESIDE = 58
 _SENDING = "sending…"
 
 
@@ -96,12 +95,14 @@ class SignalScreen(ModalScreen[None]):
         self._panel.show(Block(heading, (), rows, focus=len(rows) - 1), place)
 
     def _rows(self, width: int) -> list[Line]:
-        """The dialog's lines; in a narrow terminal the signals are names only, and the question wraps."""
+        """The dialog's lines; a signal whose effect has no room is there by its name, and the question wraps."""
         rows = [Line((Span(left(self._command, width).rstrip(), "dim"),)), Line()]
-        beside = width >= _LEAST_BESIDE
         for place, (_, name, does) in enumerate(SIGNALS):
             link = f"choose({place})"
-            spans = (Span(left(f" {name}", _NAME), "strong", link), Span(does * beside, "text", link))
+            spans = (
+                Span(left(f" {name}", _NAME), "strong", link),
+                Span(does * (_NAME + len(does) <= width), "text", link),
+            )
             rows.append(Line(spans, "selected" * (place == self._chosen)))
         question, keys = self._question()
         lines = [Line((question._replace(text=text),)) for text in _wrapped(question.text, width)]
