@@ -41,13 +41,21 @@ def test_space_and_arrows_go_back_while_the_host_goes_on() -> None:
             assert app.session.interval == shown
             await pilot.press("p")
             assert any("−5s" in line for line in page(app))
-            for about in EVERY:
-                await pilot.press(about.key)
-                assert any("space: go on" in line for line in page(app)), about
-            await pilot.press("p")
             await pilot.press("h", "right", "space")
             assert app.session.now_ns == newest + 3 * NS
             assert not any("⏸" in line for line in page(app))
+
+    run(test)
+
+
+@pytest.mark.slow
+def test_every_page_that_stands_still_says_how_it_goes_on() -> None:
+    async def test() -> None:
+        async with running(Host("opt-30b")) as (app, pilot):
+            await pilot.press("space")
+            for about in EVERY:
+                await pilot.press(about.key)
+                assert any("space: go on" in line for line in page(app)), about
 
     run(test)
 
