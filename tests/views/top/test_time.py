@@ -51,7 +51,9 @@ def test_space_and_arrows_go_back_while_the_host_goes_on() -> None:
 @pytest.mark.slow
 def test_every_page_that_stands_still_says_how_it_goes_on() -> None:
     async def test() -> None:
-        async with running(Host("opt-30b")) as (app, pilot):
+        async with running(Host("opt-30b", step_s=1)) as (app, pilot):
+            app.reader.remember()
+            read(app, app.reader, 3)
             await pilot.press("space")
             for about in EVERY:
                 await pilot.press(about.key)
