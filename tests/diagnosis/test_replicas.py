@@ -100,6 +100,7 @@ BATCHES = st.sampled_from((1, 2, 4, 8, 16, 32, 64, 128, 256, 512))
 
 
 @costly
+@pytest.mark.timeout(1800)
 @given(SIZES, SIZES, SIZES, BATCHES, PHASES, PHASES)
 def test_servers_whose_contexts_differ_are_not_told_to_be_slow(
     weights: int, one: int, other: int, batch: int, first: float, second: float
@@ -109,6 +110,7 @@ def test_servers_whose_contexts_differ_are_not_told_to_be_slow(
 
 
 @costly
+@pytest.mark.timeout(1800)
 @given(SIZES, SIZES, st.sampled_from((1, 2, 4, 8)), st.floats(1.35, 5.0), PHASES, st.integers(2, 3))
 def test_a_server_that_is_slower_than_its_equals_is_told(
     weights: int, cache: int, batch: int, factor: float, phase: float, count: int
