@@ -25,6 +25,10 @@ KEYS = 60
 BIN = Path(sys.executable).parent
 MODEL = ["--scenario", "opt-30b", "--instance", "trn2.48xlarge", "--socket"]
 PAGES = ((b"h", "the history"), (b"p", "processes"), (b"m", "memory"), (b"t", "the topology"), (b"e", "health"))
+KERNEL_THREADS = 960
+"""Linux has five threads for each CPU that nobody sees in a sandbox, and btop reads: cpuhp, migration, ksoftirqd and
+two kworkers. A trn2.48xlarge has 192 CPUs."""
+
 MODES = (b"TFLOPS", b"Engines", b"Memory,", b"Utilization")
 """What the key f paints, by turns."""
 
@@ -88,8 +92,9 @@ class Terminal:
         return latencies
 
     def _cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        """Of all its threads, to the nanosecond: the kernel's ticks are as long as what is measured in a second."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 def main() -> None:
@@ -158,16 +163,31 @@ def _latencies(name: str, latencies: list[float]) -> list[Figure]:
 
 
 def _btop(own: float) -> list[Figure]:
-    if shutil.which("btop") is None:
-        return [Figure("CPU of btop at 1 Hz", None, "%"), Figure("neuron-top / btop", None, "x", 2.0)]
-    with tempfile.TemporaryDirectory() as directory:
-        settings = Path(directory, "btop", "btop.conf")
-        settings.parent.mkdir()
-        settings.write_text("update_ms = 1000\n")
-        with Terminal(["btop", "--utf-force"], LANG="C.UTF-8", XDG_CONFIG_HOME=directory) as btop:
-            btop.read(SETTLE_S)
-            cpu, _ = btop.cpu_percent()
-    return [Figure("CPU of btop at 1 Hz", cpu, "%"), Figure("neuron-top / btop", own / cpu if cpu else None, "x", 2.0)]
+    """btop beside it: on this machine as it is, and among as many processes as a kernel has for a trn2.48xlarge."""
+    figures = []
+    for more, where in ((0, "here"), (KERNEL_THREADS, f"among {KERNEL_THREADS} processes more")):
+        cpu = None if shutil.which("btop") is None else _cpu_of_btop(more)
+        figures.append(Figure(f"CPU of btop at 1 Hz, {where}", cpu, "%"))
+        figures.append(Figure(f"neuron-top / btop, {where}", own / cpu if cpu else None, "x", 2.0))
+    return figures
+
+
+def _cpu_of_btop(more: int) -> float:
+    """Percent of a core, with so many idle processes beside it."""
+    idle = [subprocess.Popen(["sleep", "infinity"]) for _ in range(more)]
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            settings = Path(directory, "btop", "btop.conf")
+            settings.parent.mkdir()
+            settings.write_text("update_ms = 1000\n")
+            with Terminal(["btop", "--utf-force"], LANG="C.UTF-8", XDG_CONFIG_HOME=directory) as btop:
+                btop.read(SETTLE_S)
+                return btop.cpu_percent()[0]
+    finally:
+        for process in idle:
+            process.kill()
+        for process in idle:
+            process.wait()
 
 
 def _median(values: list[float | None]) -> float | None:
