@@ -6,13 +6,15 @@ import asyncio
 import base64
 import itertools
 import json
+import os
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +68,12 @@ async def opened(url: str) -> AsyncIterator[Tab]:
     """The browser with a page."""
     program = chromium()
     assert program is not None
-    with tempfile.TemporaryDirectory(prefix="chromium-") as directory:
+    # What Chromium has started may still write there when it has ended itself.
+    with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as directory:
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1000,700", "--remote-debugging-port=0"]
         command = [program, *options, f"--user-data-dir={directory}", url]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True) as process:
             try:
                 port = await _port(Path(directory, "DevToolsActivePort"))
                 async with aiohttp.ClientSession() as session:
@@ -79,6 +83,8 @@ async def opened(url: str) -> AsyncIterator[Tab]:
             finally:
                 process.terminate()
                 process.wait(PATIENCE_S)
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 async def _port(file: Path) -> int:
