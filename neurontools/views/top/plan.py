@@ -18,6 +18,9 @@ _SIDE_WIDTH = 108
 _RIGHT_WIDTHS = (52, 84)
 """The column beside the tree: least and most."""
 
+_GAP = 2
+"""Columns between them where no frame is."""
+
 # Rows, heading included, of (vCPU, memory) above each other beside the tree, the richest first.
 _SIDE_STEPS = ((3, 13), (3, 7))
 # Rows, heading included, of (vCPU, memory, tree) below each other, the richest first.
@@ -100,7 +103,7 @@ def _side(width: int, body: int, top: int, shape: Shape, framed: bool) -> dict[s
         split = y + vcpu + framed
         return {
             CORES: Place(0, top, width, cores, framed),
-            DETAILS: Place(0, y, width - right, body - cores, framed),
+            DETAILS: Place(0, y, width - right - (0 if framed else _GAP), body - cores, framed),
             VCPU: Place(width - right, y, right, vcpu + framed, framed),
             MEMORY: Place(width - right, split, right, top + body - split, framed),
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -42,6 +44,15 @@ def test_places_are_inside_and_apart(width: int, height: int, shape: Shape, bann
         assert {TITLE, CORES} <= set(places)
         rows = {row for place in places.values() for row in range(place.y, place.y + place.height)}
         assert rows == set(range(height))
+
+
+@given(st.integers(1, 400), st.integers(1, 120), st.sampled_from(SHAPES))
+@example(width=120, height=28, shape=Shape(16, 4))
+def test_what_stands_beside_each_other_does_not_run_together(width: int, height: int, shape: Shape) -> None:
+    places = [place for place in plan(width, height, shape).values() if not place.framed]
+    for left, right in permutations(places, 2):
+        if left.y < right.y + right.height and right.y < left.y + left.height and left.x < right.x:
+            assert left.x + left.width + 2 <= right.x
 
 
 def test_common_sizes_show_every_section_of_every_host() -> None:
