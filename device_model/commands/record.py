@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from types import FrameType
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from device_model.commands.failure import SIGNALLED, USAGE, Failure, of_system
 from device_model.commands.progress import Progress
 from device_model.commands.rehearsal import missed_faults
 from device_model.commands.serve import make_model
+from device_model.commands.signals import handling
 from device_model.simulation import NS, Simulation
 from neurontools.recording import Frame, Writer, create
 from neurontools.schema.events import Event, Events
@@ -96,24 +98,18 @@ class _Stop:
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self._before: dict[signal.Signals, Any] = {}
+        self._handling = ExitStack()
 
     def __enter__(self) -> Self:
-        for number in self._NUMBERS:
-            before = signal.signal(number, self._ask)
-            if before == signal.SIG_IGN:
-                signal.signal(number, signal.SIG_IGN)
-            else:
-                self._before[number] = before
+        self._handling.enter_context(handling(self._NUMBERS, self._ask))
         return self
 
     def __exit__(self, *_: object) -> None:
-        while self._before:
-            signal.signal(*self._before.popitem())
+        self._handling.close()
 
     def _ask(self, number: int, _: FrameType | None) -> None:
         self.number = number
-        self.__exit__()
+        self._handling.close()
 
 
 def _write(model: Simulation, writer: Writer, for_ns: int, step_ns: int, stop: _Stop) -> int:

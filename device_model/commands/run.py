@@ -13,11 +13,10 @@ from typing import Any, NoReturn
 
 from device_model.commands.failure import NOT_EXECUTABLE, NOT_FOUND, SIGNALLED, USAGE, Failure
 from device_model.commands.launch import Child, interpreter, private_place, start_daemon, stop_child
+from device_model.commands.signals import handling
 
 _PR_SET_PDEATHSIG = 1
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-
-_Handler = Callable[[int, FrameType | None], object]
 
 
 def run(options: Any) -> int:
@@ -36,7 +35,7 @@ def run(options: Any) -> int:
         command = [*mounting, os.path.abspath(options.host), tools, os.path.abspath(executable), *command]
         executable = command[0]
     made = options.host is not None and not os.path.isdir(options.host)
-    with _handling(_FORWARDED, _leave), _own_place() as path:
+    with handling(_FORWARDED, _leave), _own_place() as path:
         child: Child | None = None
         try:
             child = start_daemon(options, path, bound=True)
@@ -92,7 +91,7 @@ def _remove_tree(root: str, made: bool) -> None:
 def _run_command(executable: str, command: list[str], environment: dict[str, str]) -> int:
     # The terminal sends its interrupt to the command as well, which decides what it means. A handler and not
     # SIG_IGN, which the command would inherit.
-    with _handling([signal.SIGINT], lambda *_: None):
+    with handling([signal.SIGINT], lambda *_: None):
         try:
             process = subprocess.Popen(
                 command, executable=executable, env=os.environ | environment, preexec_fn=_dying_with(os.getpid())
@@ -100,7 +99,7 @@ def _run_command(executable: str, command: list[str], environment: dict[str, str
         except OSError as error:
             code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
             raise _cannot_run(command[0], str(error.strerror), code) from None
-        with _handling(_FORWARDED, lambda number, _: _forward(process, number)):
+        with handling(_FORWARDED, lambda number, _: _forward(process, number)):
             code = process.wait()
     return code if code >= 0 else SIGNALLED - code
 
@@ -133,20 +132,6 @@ def _dying_with(parent: int) -> Callable[[], None]:
             os.kill(os.getpid(), signal.SIGTERM)
 
     return ask
-
-
-@contextlib.contextmanager
-def _handling(numbers: "tuple[signal.Signals, ...] | list[signal.Signals]", handler: _Handler) -> Iterator[None]:
-    """Handles signals, except those that our caller wants ignored (nohup), and then as before again."""
-    before = {number: signal.getsignal(number) for number in numbers}
-    handled = [number for number in numbers if before[number] is not signal.SIG_IGN]
-    for number in handled:
-        signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        for number in handled:
-            signal.signal(number, before[number])
 
 
 def _leave(number: int, _: FrameType | None) -> NoReturn:
