@@ -8,14 +8,13 @@ from functools import cache
 from time import monotonic
 from typing import Any, NamedTuple
 
-from msgspec.structs import replace
-
 from neurontools.schema.allocations import Allocations
 from neurontools.schema.document import Document, narrowed
 from neurontools.schema.events import KERNEL_LOG, Event
 from neurontools.schema.finding import Diagnosis
 from neurontools.schema.interval import Interval, NoInterval, between
 from neurontools.schema.inventory import Inventory
+from neurontools.schema.lean import without
 from neurontools.schema.snapshot import Core, Device, Head, Process, Snapshot
 from neurontools.schema.source import Playback, Replaying, Source, SourceError, narrow
 from neurontools.units import NS_PER_S
@@ -297,11 +296,4 @@ def lean(snapshot: Snapshot) -> Snapshot:
     """The snapshot without what no page shows: comparing that too would take a third of the program's time."""
     if isinstance(snapshot, _lean_kinds()):
         return snapshot
-    devices = tuple(
-        replace(device, cores=tuple(replace(core, **dict.fromkeys(_UNSHOWN_OF_CORE)) for core in device.cores))
-        for device in snapshot.devices
-    )
-    processes = snapshot.processes
-    if processes is not None:
-        processes = tuple(replace(process, **dict.fromkeys(_UNSHOWN_OF_PROCESS)) for process in processes)
-    return replace(snapshot, devices=devices, processes=processes)
+    return without(snapshot, {"core": _UNSHOWN_OF_CORE, "process": _UNSHOWN_OF_PROCESS})
