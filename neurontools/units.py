@@ -1,4 +1,6 @@
-"""Bytes, percentages, durations and instants to and from text."""
+"""Bytes, percentages, durations and instants to and from text, and runs of numbers to text."""
+
+from collections.abc import Iterable
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -149,3 +151,14 @@ def _rounded_time(duration_ns: int, digits: int) -> int:
     size = _small_unit(duration_ns)[1]
     step = max(1, size // int("1" + "0" * digits))
     return (duration_ns + step // 2) // step * step
+
+
+def format_ranges(numbers: Iterable[int], between: str = ", ") -> str:
+    """Different numbers in their order, with the runs among them joined: "0-7, 12"."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return between.join(str(first) if first == last else f"{first}-{last}" for first, last in runs)

@@ -8,6 +8,7 @@ from device_model.publish.tree.entries import Entry, File, Link
 from device_model.publish.tree.values import MAJOR
 from neurontools.hardware.driver import DEVICE_NODE
 from neurontools.schema.snapshot import CpuTimes, Host, Process, Snapshot
+from neurontools.units import format_ranges
 
 TICKS_PER_S = 100
 """USER_HZ: the kernel's unit of time in /proc."""
@@ -173,18 +174,7 @@ def _environ(process: Process, lnc: int) -> str:
     if process.cores:
         variables |= {
             "NEURON_PROCESS_TAG": process.tag or "",
-            "NEURON_RT_VISIBLE_CORES": ranges(sorted({core // lnc for core in process.cores})),
+            "NEURON_RT_VISIBLE_CORES": format_ranges({core // lnc for core in process.cores}, ","),
             "NEURON_LOGICAL_NC_CONFIG": str(lnc),
         }
     return "".join(f"{name}={value}\0" for name, value in variables.items())
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """Sorted numbers as the runtime writes them: "0-3,8"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)

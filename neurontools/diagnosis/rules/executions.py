@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from neurontools.diagnosis.parts import PARTS, lacking
 from neurontools.diagnosis.rule import (
@@ -22,6 +22,7 @@ from neurontools.diagnosis.window import Window, counted
 from neurontools.hardware.nrt import STATUS_OF_DIRECTORY, STATUSES
 from neurontools.schema.events import RUNTIME_LOG
 from neurontools.schema.finding import Scope
+from neurontools.units import format_ranges
 
 _NUMERICAL = 1003
 _OWN_RULES = (4, 5, 6, 9, 10, _NUMERICAL, 1200, 1201, 1202, 1203, 1205)
@@ -126,7 +127,7 @@ def _who_holds(window: Window) -> str:
         return "who holds which core cannot be seen"
     held = [(process.cores, process.pid) for process in window.now.processes.values()]
     places = [
-        (f"core{'s' * (len(cores) > 1)} {_numbers(cores)}" if cores else _devices_of(window, pid), pid)
+        (f"core{'s' * (len(cores) > 1)} {format_ranges(cores)}" if cores else _devices_of(window, pid), pid)
         for cores, pid in sorted(held)
     ]
     told = [f"process {pid} holds {place}" for place, pid in places[:_MOST_NAMED]]
@@ -137,18 +138,7 @@ def _who_holds(window: Window) -> str:
 def _devices_of(window: Window, pid: int) -> str:
     devices = [each.device for each in window.inventory.devices if any(holder.pid == pid for holder in each.holders)]
     noun = "device" if len(devices) == 1 else "devices"
-    return f"cores of {noun} {_numbers(devices)}" if devices else "cores that are not shown"
-
-
-def _numbers(numbers: Iterable[int]) -> str:
-    """Numbers as ranges: 0-3, 8."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return f"cores of {noun} {format_ranges(devices)}" if devices else "cores that are not shown"
 
 
 def _refused(window: Window, core: int) -> Found:

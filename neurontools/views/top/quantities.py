@@ -1,8 +1,8 @@
-"""Numbers as people read them in a narrow place: rates, latencies, sizes in the chosen unit, runs of cores."""
+"""Numbers as people read them in a narrow place: rates, latencies, sizes in the chosen unit, counts of things."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from neurontools.units import format_bytes
 
@@ -57,17 +57,6 @@ def prefixed(value: float) -> tuple[str, str]:
 def counted(number: int, word: str) -> str:
     """A number of things: "1 device", "16 devices", "3 processes"."""
     return f"{number:,} {word}{'' if number == 1 else 'es' if word.endswith('s') else 's'}"
-
-
-def cores(numbers: Iterable[int]) -> str:
-    """Numbers of cores with the runs among them joined: "0-7, 12"."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
 def _three(value: float) -> str:

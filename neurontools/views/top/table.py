@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from neurontools.schema.interval import Interval, ProcessInterval
+from neurontools.units import format_ranges
 from neurontools.views.top import quantities
 from neurontools.views.top.kinship import Kin, forest
 from neurontools.views.top.quantities import Sizes
@@ -181,7 +182,7 @@ def _models(process: ProcessInterval, every: Sequence[Column], depth: int) -> It
     size = next(column.text for column in every if column.name == "DEV MEM")
     for model in process.models or ():
         held = sum(sum(piece.device_memory.values()) for piece in model.subgraphs)
-        cores = quantities.cores({piece.core for piece in model.subgraphs})
+        cores = format_ranges({piece.core for piece in model.subgraphs})
         name = clean(model.name)
         texts = {"PID": str(model.model_id), "TAG": name, "CORES": cores, "DEV MEM": size(held), "COMMAND": name}
         yield Row(key_of(process), texts, depth, model=True, busy=model.running)
@@ -191,7 +192,7 @@ def _row(process: ProcessInterval, every: Sequence[Column]) -> Row:
     values = {column.name: (column, column.value(process)) for column in every}
     texts = {name: column.text(value) for name, (column, value) in values.items() if value is not None}
     if process.cores:
-        texts["CORES"] = quantities.cores(process.cores)
+        texts["CORES"] = format_ranges(process.cores)
     failing = bool(sum((process.errors or {}).values()))
     return Row(key_of(process), texts, busy=bool(process.utilization_percent), failing=failing)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from neurontools.units import format_percent
 from neurontools.views.top.cells import BUSY, ENGINES, FLOPS, MEMORY, SEEN, Cell, Cores, DeviceRow
+from neurontools.views.top.quantities import counted
 from neurontools.views.top.spans import (
     NOT_KNOWN,
     Block,
@@ -186,8 +187,4 @@ def _note(cores: Cores) -> tuple[Span, ...]:
     devices = sum(any(cell.shown for cell in row.cells) for row in cores.rows)
     kind = "physical core" if cores.physical else "core"
     meaning = f"{_MEANINGS[cores.mode]}  " if cores.mode in _MEANINGS else ""
-    return (Span(f"{meaning}{_count(len(shown), kind)} on {_count(devices, 'device')}", "dim"),)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
+    return (Span(f"{meaning}{counted(len(shown), kind)} on {counted(devices, 'device')}", "dim"),)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from textwrap import wrap
 
 from neurontools.schema.interval import LoadedModel, Percentiles, ProcessInterval
-from neurontools.units import NS_PER_S, format_duration_ns, format_time_ns
+from neurontools.units import NS_PER_S, format_duration_ns, format_ranges, format_time_ns
 from neurontools.views.top import quantities
 from neurontools.views.top.history.rows import makes_tokens
 from neurontools.views.top.memory import fold_device, fold_host
@@ -61,13 +61,13 @@ def _command(process: ProcessInterval, width: int) -> list[Line]:
 def _identity(process: ProcessInterval, now_ns: int) -> list[Line]:
     age_s = max(0, now_ns - process.started_ns) // NS_PER_S
     since = f"{format_time_ns(process.started_ns // NS_PER_S * NS_PER_S)}, {format_duration_ns(age_s * NS_PER_S)} ago"
-    groups = "; ".join(quantities.cores(group) for group in process.groups)
+    groups = "; ".join(format_ranges(group) for group in process.groups)
     entries = (
         ("user", clean(process.user) if process.user else None),
         ("started", since if process.started_ns else None),
         ("parent", _parent(process.parent_pid)),
         ("runtime", clean(process.runtime_version) if process.runtime_version else None),
-        ("cores", quantities.cores(process.cores) or "none"),
+        ("cores", format_ranges(process.cores) or "none"),
         ("groups", groups or None),
     )
     return [_line(name, value) for name, value in entries if value is not None]

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_model.publish.tree.proc import boot_uuid, ranges, user_number
+from device_model.publish.tree.proc import boot_uuid, user_number
 from device_model.simulation import NS, Simulation
 from neurontools.sources.sysfs.source import SysfsSource
+from neurontools.units import format_ranges
 from tests.device_model.hosts import forward, host, server
 from tests.device_model.publish.tree.trees import published
 
@@ -102,7 +103,7 @@ def test_a_process_shows_its_devices_and_logical_cores(seen: Seen) -> None:
         assert int(info["flags"], 8) & 3 == os.O_RDWR, "a runtime holds it, it is not only looked at"
         variables = dict(word.split("=", 1) for word in (home / "environ").read_text().split("\0") if word)
         first, *_, last = sorted(process.cores)
-        assert variables["NEURON_RT_VISIBLE_CORES"] == ranges(range(first // 2, last // 2 + 1))
+        assert variables["NEURON_RT_VISIBLE_CORES"] == format_ranges(range(first // 2, last // 2 + 1), ",")
         assert variables["NEURON_LOGICAL_NC_CONFIG"] == "2"
         assert (home / "environ").stat().st_mode & 0o777 == 0o400
 
@@ -127,7 +128,7 @@ def test_boots_are_told_apart() -> None:
 
 @given(st.sets(st.integers(0, 130)))
 def test_ranges_can_be_read_back(numbers: set[int]) -> None:
-    text = ranges(sorted(numbers))
+    text = format_ranges(numbers, ",")
     read: set[int] = set()
     for part in text.split(",") if text else []:
         first, _, last = part.partition("-")
