@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from device_model.commands.failure import USAGE, Failure, of_system
+from device_model.commands.progress import Progress
 from device_model.workloads.calibration.report import IN_SAMPLE, Prediction, Report, build, constants_toml
-from device_model.workloads.calibration.rows import RowError, load_rows
+from device_model.workloads.calibration.rows import RowError, load_rows, load_unseen_rows
 
 UNKNOWN = "–"
 _COLUMNS = (
@@ -34,13 +36,18 @@ def calibration(options: Any) -> int:
         raise of_system("cannot read", options.rows, error) from None
     if not rows:
         raise Failure(f"{options.rows}: there are no rows under the header", "", USAGE)
-    report = build(rows, options.fit)
+    progress = Progress(lambda: "fitting without one model after the other")
+    report = build(rows, options.fit, load_unseen_rows() if options.rows is None else (), progress)
+    progress.end()
     if options.json:
         print(json.dumps(_document(report, options.fit), indent=1))
     elif options.fit:
         _print_fit(report, options.rows)
     else:
-        _print_rows(report)
+        _print_rows(report.predictions)
+        if report.unseen:
+            print("\nPublished runs of models to which nothing was fitted:\n")
+            _print_rows(report.unseen)
         _print_totals(report)
     return 0
 
@@ -61,6 +68,8 @@ def _document(report: Report, refit: bool) -> dict[str, Any]:
         "constants_from": "these rows" if refit else "the package",
         "rows": [_row(p) for p in report.predictions if p.quantity.name != "first_token"],
         "first_tokens": [_row(p) for p in report.predictions if p.quantity.name == "first_token"],
+        "unseen_rows": [_row(p) for p in report.unseen if p.quantity.name != "first_token"],
+        "unseen_first_tokens": [_row(p) for p in report.unseen if p.quantity.name == "first_token"],
         "totals": {
             quantity: {name: found._asdict() for name, found in scores.items()}
             for quantity, scores in report.totals.items()
@@ -81,13 +90,13 @@ def _row(prediction: Prediction) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _print_rows(report: Report) -> None:
-    width = max((len(p.row.model) for p in report.predictions), default=5)
+def _print_rows(predictions: Sequence[Prediction]) -> None:
+    width = max((len(p.row.model) for p in predictions), default=5)
     print(
         f"{'KIND':<11} {'MODEL':<{width}} {'INSTANCE':<14} {'TP':>3} {'BATCH':>5} {'SEQ':>6} {'FIGURE':<8} "
         f"{'PUBLISHED':>10} {'PREDICTED':>10} {'ERROR':>8}"
     )
-    for prediction in report.predictions:
+    for prediction in predictions:
         row = prediction.row
         sequence = UNKNOWN if row.sequence is None else str(row.sequence)
         published = UNKNOWN if prediction.published is None else f"{prediction.published:.2f}"
@@ -119,4 +128,5 @@ def _print_totals(report: Report) -> None:
     print(
         "\ntpot_ms: median time per output token; ttft_ms: time to first token; thr: sequences or images per second."
         "\nGiven constants are those shown against; in sample, they are fitted to these rows; left out, to the others."
+        + ("\nUnseen models are in none of the rows that the constants are fitted to." if report.unseen else "")
     )

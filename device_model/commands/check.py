@@ -6,7 +6,7 @@ from typing import Any
 
 from device_model.commands.failure import USAGE, Failure
 from device_model.commands.launch import QUIET_S
-from device_model.commands.progress import Progress
+from device_model.commands.progress import through_time
 from device_model.commands.rehearsal import early_ends, missed_faults
 from device_model.commands.serve import make_model
 from device_model.expectations import Finding, Run
@@ -46,7 +46,7 @@ def _run(model: Simulation, options: Any) -> int:
         raise Failure(
             f"{options.scenario} expects nothing, so a run of it cannot fail", "give it [[expect]] tables", USAGE
         )
-    progress = Progress(model, run.lasts_ns)
+    progress = through_time(model, run.lasts_ns)
     findings = run.findings(progress)
     progress.end()
     for line in missed_faults(model):

@@ -1,7 +1,8 @@
-"""How far a computation has come through the model's time, said on stderr when it takes long."""
+"""How far a computation has come, said on stderr when it takes long."""
 
 import sys
 import time
+from collections.abc import Callable
 
 from device_model.simulation import Simulation
 from neurontools.units import format_duration_ns
@@ -11,11 +12,10 @@ _FIRST_WORD_S, _NEXT_WORD_S = 1.0, 10.0
 
 
 class Progress:
-    """Says on stderr how far a run has come that takes longer than a second."""
+    """Says on stderr how far that has come which takes longer than a second; `said` puts it into words."""
 
-    def __init__(self, model: Simulation, lasts_ns: int) -> None:
-        self._model = model
-        self._total = format_duration_ns(lasts_ns)
+    def __init__(self, said: Callable[[], str]) -> None:
+        self._words = said
         self._due_s = time.monotonic() + _FIRST_WORD_S
         self._rewrites = sys.stderr.isatty()
         self._said = False
@@ -25,12 +25,21 @@ class Progress:
         if time.monotonic() < self._due_s:
             return
         self._due_s = time.monotonic() + (_FIRST_WORD_S if self._rewrites else _NEXT_WORD_S)
-        up = format_duration_ns((self._model.now_ns - self._model.epoch_ns) // 10**9 * 10**9)
         start, end = ("\r\x1b[K", "") if self._rewrites else ("", "\n")
-        print(f"{start}neuron-model: {up} of {self._total}", end=end, file=sys.stderr, flush=True)
+        print(f"{start}neuron-model: {self._words()}", end=end, file=sys.stderr, flush=True)
         self._said = True
 
     def end(self) -> None:
         """Clears the line that it rewrote."""
         if self._said and self._rewrites:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def through_time(model: Simulation, lasts_ns: int) -> Progress:
+    """How far a run of the model has come that lasts so long in the model's time."""
+    total = format_duration_ns(lasts_ns)
+
+    def said() -> str:
+        return f"{format_duration_ns((model.now_ns - model.epoch_ns) // 10**9 * 10**9)} of {total}"
+
+    return Progress(said)

@@ -11,7 +11,7 @@ from typing import Any, Self
 from device_model.commands.arguments import add_model
 from device_model.commands.ask import LONGEST, duration
 from device_model.commands.failure import SIGNALLED, USAGE, Failure, of_system
-from device_model.commands.progress import Progress
+from device_model.commands.progress import Progress, through_time
 from device_model.commands.rehearsal import missed_faults
 from device_model.commands.serve import make_model
 from device_model.commands.signals import handling
@@ -114,7 +114,7 @@ class _Stop:
 
 def _write(model: Simulation, writer: Writer, for_ns: int, step_ns: int, stop: _Stop) -> int:
     """Writes a frame at the start and after each whole step, until it is stopped; returns how many."""
-    log = _Log(model, Progress(model, for_ns), stop)
+    log = _Log(model, through_time(model, for_ns), stop)
     count = 0
     try:
         for up_ns in range(0, for_ns + 1, step_ns):

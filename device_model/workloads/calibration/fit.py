@@ -231,12 +231,12 @@ def error_of(row: Row, predicted: float, quantity: Quantity) -> float:
 
 
 def leave_one_out(
-    rows: Sequence[Row], key: Callable[[Row], str], kind: str, full: CostConstants
+    rows: Sequence[Row], key: Callable[[Row], str], kind: str, full: CostConstants, progress: Callable[[], None]
 ) -> dict[str, list[tuple[Row, float]]]:
     """Quantity -> each usable row of a kind with its prediction by constants that saw no row of the same `key`.
 
     The constants that rows of this kind fit begin anew, at START; those that other kinds fitted are `full`'s. Where all
-    rows have the same `key` there is nothing to learn from, and none is predicted.
+    rows have the same `key` there is nothing to learn from, and none is predicted. `progress` is called after each fit.
     """
     chain = {quantity: usable(rows, quantity) for quantity in QUANTITIES if quantity.kind == kind}
     anew = {name: getattr(START, name) for quantity in chain for name in quantity.fitted}
@@ -248,6 +248,7 @@ def leave_one_out(
             constants = fit_quantity(quantity, others, constants)
             left = [row for row in known if key(row) == name] if others else []
             predictions[quantity.name] += [(row, quantity.predict(row, constants)) for row in left]
+            progress()
     return predictions
 
 

@@ -26,7 +26,7 @@ from device_model.workloads.calibration.rows import KINDS, Row
 from device_model.workloads.cost.steps import CostConstants
 
 IN_SAMPLE, BY_MODEL, BY_SIZE = "in_sample", "leave_one_model_out", "leave_one_size_class_out"
-GIVEN, EXTRAPOLATED = "given_constants", "extrapolated"
+GIVEN, UNSEEN, EXTRAPOLATED = "given_constants", "unseen_models", "extrapolated"
 
 
 class Prediction(NamedTuple):
@@ -54,41 +54,57 @@ class Report(NamedTuple):
 
     constants: CostConstants
     predictions: tuple[Prediction, ...]
+    unseen: tuple[Prediction, ...]
+    """Of the rows that nothing was fitted to."""
     totals: Mapping[str, Mapping[str, Score]]
 
 
-def build(rows: Sequence[Row], refit: bool) -> Report:
+def _ignore() -> None:
+    """Nobody wants to know how far it has come."""
+
+
+def build(
+    rows: Sequence[Row], refit: bool, unseen: Sequence[Row] = (), progress: Callable[[], None] = _ignore
+) -> Report:
     """Predicts every row with the shipped constants, or with `refit` ones fitted to these rows: a few seconds.
+
+    `unseen` rows are predicted with the same constants, and never fitted to; `progress` is called after each fit.
 
     Totals: `given_constants` of the predictions shown; `in_sample` with constants fitted to these rows;
     `leave_one_model_out` and `leave_one_size_class_out` with constants that saw none of the model or class;
-    `extrapolated` of rows of other generations than the fitted one. Rows that cannot be predicted are in none of them.
+    `unseen_models` of the unseen rows; `extrapolated` of rows of other generations than the fitted one. Rows that
+    cannot be predicted are in none of them.
     """
     fitted = fit(rows)
     used = fitted if refit else constants_for(FITTED_GENERATION)
-    by_model, by_size = _left_out(rows, lambda row: row.model, fitted), _left_out(rows, size_class, fitted)
+    by_model = _left_out(rows, lambda row: row.model, fitted, progress)
+    by_size = _left_out(rows, size_class, fitted, progress)
     predictions: list[Prediction] = []
+    of_unseen: list[Prediction] = []
     totals: dict[str, dict[str, Score]] = {}
     for quantity in QUANTITIES:
         shown = _predictions(rows, quantity, used, {id(row): value for row, value in by_model[quantity.name]})
+        never_fitted = _predictions(unseen, quantity, used, {})
         predictions += shown
+        of_unseen += never_fitted
         errors = {
             GIVEN: [p.error for p in shown if p.error is not None and not p.extrapolated],
             IN_SAMPLE: errors_of(rows, fitted, quantity),
             BY_MODEL: [error_of(row, value, quantity) for row, value in by_model[quantity.name]],
             BY_SIZE: [error_of(row, value, quantity) for row, value in by_size[quantity.name]],
+            UNSEEN: [p.error for p in never_fitted if p.error is not None],
             EXTRAPOLATED: [p.error for p in shown if p.error is not None and p.extrapolated],
         }
         if any(errors.values()):
             totals[quantity.name] = {name: score(found) for name, found in errors.items() if found}
-    return Report(used, tuple(predictions), totals)
+    return Report(used, tuple(predictions), tuple(of_unseen), totals)
 
 
 def _left_out(
-    rows: Sequence[Row], key: Callable[[Row], str], fitted: CostConstants
+    rows: Sequence[Row], key: Callable[[Row], str], fitted: CostConstants, progress: Callable[[], None]
 ) -> dict[str, list[tuple[Row, float]]]:
     """Quantity -> predictions that left the row's group out, of all kinds."""
-    parts = (leave_one_out(rows, key, kind, fitted) for kind in KINDS)
+    parts = (leave_one_out(rows, key, kind, fitted, progress) for kind in KINDS)
     return {name: found for part in parts for name, found in part.items()}
 
 

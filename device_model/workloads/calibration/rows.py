@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import NamedTuple, TypeVar
 
 from device_model.workloads.calibration.constants import DATA
@@ -49,8 +49,16 @@ class Row(NamedTuple):
     """Where the row stands in its file."""
 
 
-def load_rows(path: Path | None = None) -> tuple[Row, ...]:
-    """The rows of a CSV file, the bundled ones by default; OSError, or RowError for a line that cannot be read."""
+def load_unseen_rows() -> tuple[Row, ...]:
+    """The bundled rows that nothing was fitted to: published runs of other models, to check predictions against."""
+    return load_rows(DATA / "unseen_rows.csv")
+
+
+def load_rows(path: Traversable | None = None) -> tuple[Row, ...]:
+    """The rows of a CSV file, by default those that the shipped constants were fitted to.
+
+    Raises OSError, or RowError for a line that cannot be read.
+    """
     name = "calibration_rows.csv" if path is None else str(path)
     try:
         text = (path or DATA / "calibration_rows.csv").read_text(encoding="utf-8-sig")

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,24 @@ def test_the_table_lists_what_it_cannot_predict(rows: str, capsys: pytest.Captur
     assert "no shape: no model is called 'Lama-2-7b'" in out
     assert "2 rows have no prediction and count in no total" in out
     assert "leave one model out" in out
+
+
+def test_the_bundled_rows_are_followed_by_those_that_nothing_was_fitted_to(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 0
+    fitted, unseen = capsys.readouterr().out.split("Published runs of models to which nothing was fitted:")
+    assert "Llama-2-70b" in fitted
+    assert "Llama-3-70B" not in fitted
+    rows, totals = unseen.split("CONSTANTS")
+    assert "Llama-3-70B" in rows
+    assert "Llama-2-70b" not in rows
+    assert re.search(r"^decode +unseen models +20 ", totals, re.MULTILINE)
+
+
+def test_rows_of_ones_own_are_shown_alone(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--rows", rows, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["unseen_rows"], found["unseen_first_tokens"]) == ([], [])
+    assert all("unseen_models" not in scores for scores in found["totals"].values())
 
 
 def test_one_row_is_one_row(rows: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from device_model.__main__ import main
-from device_model.commands.progress import Progress
+from device_model.commands.progress import through_time
 from device_model.scenario import json_schema
 from tests.conftest import Golden
 from tests.device_model.hosts import host
@@ -191,7 +191,7 @@ def test_a_long_run_says_how_far_it_is(watched: bool, text: str, monkeypatch: py
     monkeypatch.setattr("device_model.commands.progress.time.monotonic", lambda: clock[0])
     monkeypatch.setattr("sys.stderr", stream := Terminal(watched))
     model = host()
-    progress = Progress(model, 3600 * 10**9)
+    progress = through_time(model, 3600 * 10**9)
     progress()
     for wall_s, up_s in ((0.9, 30), (1.1, 60), (1.2, 90), (11.2, 120)):
         clock[0] = wall_s

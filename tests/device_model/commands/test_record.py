@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from device_model.__main__ import main
-from device_model.commands.progress import Progress
+from device_model.commands.progress import through_time
 from device_model.commands.record import _Log, _Stop
 from device_model.commands.serve import make_model
 from device_model.runtime import eventlog
@@ -78,7 +78,7 @@ def test_no_event_is_lost_in_a_long_step(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(eventlog, "KEPT", 300)
     storm = [{"fault": "out-of-bounds", "process": "a", "every": "200ms"}]
     model = host(server("a", restart="100ms"), instance="inf2.xlarge", faults=storm)
-    happened = _Log(model, Progress(model, 900 * NS), _Stop()).until(model.now_ns + 900 * NS)
+    happened = _Log(model, through_time(model, 900 * NS), _Stop()).until(model.now_ns + 900 * NS)
     assert happened is not None and happened.lost == 0
     assert [event.seq for event in happened.events] == list(range(1, len(happened.events) + 1))
     assert len(happened.events) > 1_500

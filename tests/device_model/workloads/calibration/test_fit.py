@@ -22,7 +22,7 @@ from device_model.workloads.calibration.fit import (
     score,
 )
 from device_model.workloads.calibration.report import BY_MODEL, BY_SIZE, IN_SAMPLE, Report, build, constants_toml
-from device_model.workloads.calibration.rows import Row
+from device_model.workloads.calibration.rows import Row, load_unseen_rows
 from device_model.workloads.cost import decoder as cost
 from device_model.workloads.models.shapes import shape_for
 
@@ -108,6 +108,19 @@ def test_rows_of_a_model_that_the_fit_has_not_seen_are_predicted(quantity: str, 
     assert reached[IN_SAMPLE].median <= reached[BY_MODEL].median
 
 
+@pytest.mark.parametrize(
+    ("quantity", "median", "share"),
+    [(DECODE, 0.04, 0.9), (ENCODER, 0.02, 1.0), (CNN, 0.04, 1.0), (FIRST_TOKEN, 0.25, 0.3)],
+    ids=lambda value: value.name if isinstance(value, Quantity) else str(value),
+)
+def test_models_that_nothing_was_fitted_to_are_predicted(quantity: Quantity, median: float, share: float) -> None:
+    rows = [row for row in load_unseen_rows() if row.kind == quantity.kind]
+    reached = score(errors(rows, V2, quantity))
+    assert reached.rows == len(rows)
+    assert reached.median <= median
+    assert reached.within_15_percent >= share
+
+
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_constants_are_plausible_and_say_where_they_come_from(generation: str) -> None:
     found = calibration_for(generation)
@@ -126,7 +139,7 @@ def test_an_unknown_generation_is_refused() -> None:
 
 def test_published_tables_obey_littles_law() -> None:
     """One batch a core: two for BERT's family, one for images one by one; batches of images wait, two a core."""
-    for row in ROWS:
+    for row in (*ROWS, *load_unseen_rows()):
         found = calibration.in_flight(row)
         if row.kind == "decode" or found is None:
             continue

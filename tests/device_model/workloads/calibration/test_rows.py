@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from device_model.workloads.calibration import rows
-from device_model.workloads.calibration.rows import RowError, load_rows
+from device_model.workloads.calibration.rows import RowError, load_rows, load_unseen_rows
 
 HEADER = "kind,model,inst,tp,dp,batch,seq,inp,out,wbytes,tpot_ms,ttft_ms,thr,sdk,src"
 LINE = "decode,opt-13b,inf2.48xlarge,8,1,1,2048,9,2039,2,17.9,,54.8,2.14.0,table"
@@ -25,8 +25,17 @@ def test_the_bundled_rows_are_all_there() -> None:
     assert all(row.sdk and row.source and row.throughput for row in found)
 
 
-def test_the_bundled_rows_name_their_publisher_and_licence() -> None:
-    header = (Path(rows.__file__).parent / "data" / "calibration_rows.csv").read_text().split("kind,", 1)[0]
+def test_no_bundled_row_is_both_fitted_to_and_unseen() -> None:
+    fitted, unseen = load_rows(), load_unseen_rows()
+    kinds = [row.kind for row in unseen]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"decode": 20, "encoder": 8, "cnn": 8}
+    assert {row.model for row in fitted}.isdisjoint(row.model for row in unseen)
+    assert {row.source for row in unseen} <= {row.source for row in fitted}
+
+
+@pytest.mark.parametrize("name", ["calibration_rows.csv", "unseen_rows.csv"])
+def test_the_bundled_rows_name_their_publisher_and_licence(name: str) -> None:
+    header = (Path(rows.__file__).parent / "data" / name).read_text().split("kind,", 1)[0]
     assert "Amazon" in header
     assert "CC BY-SA 4.0" in header
 
