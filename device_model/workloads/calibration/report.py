@@ -72,8 +72,8 @@ def build(
 
     Totals: `given_constants` of the predictions shown; `in_sample` with constants fitted to these rows;
     `leave_one_model_out` and `leave_one_size_class_out` with constants that saw none of the model or class;
-    `unseen_models` of the unseen rows; `extrapolated` of rows of other generations than the fitted one. Rows that
-    cannot be predicted are in none of them.
+    `unseen_models` of the unseen rows; `extrapolated` of all rows of other generations than the fitted one. Rows
+    that cannot be predicted are in none of them.
     """
     fitted = fit(rows)
     used = fitted if refit else constants_for(FITTED_GENERATION)
@@ -92,8 +92,8 @@ def build(
             IN_SAMPLE: errors_of(rows, fitted, quantity),
             BY_MODEL: [error_of(row, value, quantity) for row, value in by_model[quantity.name]],
             BY_SIZE: [error_of(row, value, quantity) for row, value in by_size[quantity.name]],
-            UNSEEN: [p.error for p in never_fitted if p.error is not None],
-            EXTRAPOLATED: [p.error for p in shown if p.error is not None and p.extrapolated],
+            UNSEEN: [p.error for p in never_fitted if p.error is not None and not p.extrapolated],
+            EXTRAPOLATED: [p.error for p in (*shown, *never_fitted) if p.error is not None and p.extrapolated],
         }
         if any(errors.values()):
             totals[quantity.name] = {name: score(found) for name, found in errors.items() if found}
