@@ -111,9 +111,10 @@ class Command:
                 process_group=0,
                 preexec_fn=_dying_with(os.getpid()),
             )
-        except OSError as error:
+        except (OSError, subprocess.SubprocessError) as error:
             _remove(config)
-            raise SourceError(f"cannot start {executable}: {error.strerror}", _NAME_IT) from None
+            why = error.strerror if isinstance(error, OSError) else error
+            raise SourceError(f"cannot start {executable}: {why}", _NAME_IT) from None
         assert process.stdout is not None and process.stderr is not None
         lines_fd, talk_fd = (os.dup(pipe.fileno()) for pipe in (process.stdout, process.stderr))
         process.stdout.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from neurontools.schema.source import SourceError
-from neurontools.sources.aws import AwsSource, Command
+from neurontools.sources.aws import AwsSource, Command, producer
 from neurontools.sources.aws.producer import is_ours
 from neurontools.sources.aws.source import FIRST_LINE_NS
 from neurontools.units import NS_PER_MS, NS_PER_S
@@ -68,6 +68,17 @@ def test_a_command_that_is_not_there_or_cannot_be_run(tmp_path: Path) -> None:
     assert "there is no program" in refused(Command((), missing)).reason
     Path(missing).chmod(0o755)
     assert refused(Command((), missing)).reason == f"cannot start {missing}: Exec format error"
+
+
+def test_a_command_that_fails_before_it_begins_is_a_fault_of_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starved() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(producer, "_dying_with", lambda parent: starved)
+    tool = script(tmp_path, "exec cat $LINES")
+    assert refused(Command((), tool)).reason == f"cannot start {tool}: Exception occurred in preexec_fn."
 
 
 @pytest.mark.parametrize(("period_ns", "text"), [(NS_PER_S, "1s"), (5 * NS_PER_S, "5s"), (NS_PER_MS, "500ms")])
