@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from msgspec.structs import replace
-
+from neurontools.commands.printed import Printed
 from neurontools.diagnosis import Doctor
-from neurontools.report_format import ReportError, decode, whole
 from neurontools.schema.finding import Diagnosis
-from neurontools.schema.interval import Interval, NoInterval, ProcessInterval, between
+from neurontools.schema.interval import Interval, NoInterval, between
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.snapshot import Snapshot
 from neurontools.schema.source import Source, SourceError, pace
@@ -106,7 +104,7 @@ def piped(descriptor: int, silence_s: float, say: Callable[[str], None]) -> Iter
     """What the documents that come through a descriptor add up to, until its end; when nothing comes for `silence_s`,
     that. What is no document is told once and left out.
     """
-    stream, told, doctor = Stream(live=False, detail="stdin"), False, Doctor()
+    stream, told, doctor, printed = Stream(live=False, detail="stdin"), False, Doctor(), Printed()
     previous: Snapshot | None = None
     for line in _lines(descriptor, silence_s):
         if line is _SILENCE:
@@ -122,35 +120,8 @@ def piped(descriptor: int, silence_s: float, say: Callable[[str], None]) -> Iter
         diagnosis = doctor.see(inventory, current)
         with suppress(NoInterval):
             summed = between(_before(previous, current, stream), current)
-            yield Read(_as_printed(summed, line or b""), inventory, diagnosis)
+            yield Read(printed.on(summed, line or b""), inventory, diagnosis)
         previous = current
-
-
-def _as_printed(summed: Interval, line: bytes) -> Interval:
-    """The interval with the ratios and percentiles of its line, which sums give only nearly."""
-    try:
-        printed = whole(decode(line))
-    except ReportError:
-        return summed
-    processes = {process.pid: process for process in printed.processes}
-    cores = {core.core: core.utilization_percent for core in printed.cores}
-    return replace(
-        summed,
-        processes=tuple(_with_ratios(each, processes.get(each.pid, each)) for each in summed.processes),
-        cores=tuple(
-            replace(core, utilization_percent=cores.get(core.core, core.utilization_percent)) for core in summed.cores
-        ),
-    )
-
-
-def _with_ratios(process: ProcessInterval, printed: ProcessInterval) -> ProcessInterval:
-    return replace(
-        process,
-        latency_total=printed.latency_total,
-        latency_device=printed.latency_device,
-        vcpu_user_percent=printed.vcpu_user_percent,
-        vcpu_system_percent=printed.vcpu_system_percent,
-    )
 
 
 def _before(previous: Snapshot | None, current: Snapshot, stream: Stream) -> Snapshot:
