@@ -8,6 +8,8 @@ from functools import cache
 from time import monotonic
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from neurontools.schema.allocations import Allocations
 from neurontools.schema.document import Document, narrowed
 from neurontools.schema.events import KERNEL_LOG, Event
@@ -15,7 +17,7 @@ from neurontools.schema.finding import Diagnosis
 from neurontools.schema.interval import Interval, NoInterval, between
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.lean import without
-from neurontools.schema.snapshot import Core, Device, Head, Process, Snapshot
+from neurontools.schema.snapshot import Core, Device, Gap, Head, Process, Snapshot
 from neurontools.schema.source import Playback, Replaying, Source, SourceError, narrow
 from neurontools.units import NS_PER_S
 from neurontools.views.top.history import History
@@ -32,6 +34,7 @@ _UNSHOWN_OF_CORE = ("status", "other_info", "collectives_ns")
 _UNSHOWN_OF_PROCESS = ("latency_device",)
 _REGISTERS = "pe_cntrs"
 _ENGINES = ("engines", _REGISTERS)
+_NOT_ASKED = {"core_engine_percent": Gap(reason="read only while engines are shown")}
 
 
 class Reading(NamedTuple):
@@ -63,7 +66,7 @@ class Reader:
     def __init__(self, source: Source, make_watch: Callable[[], Watch] | None = None) -> None:
         narrow(source, lean_kind())
         self._source = source
-        self._registers = False
+        self._registers = self._asked = False
         self._inventory: Inventory | None = None
         self._previous: Snapshot | None = None
         self._watched = _Watched(make_watch)
@@ -89,7 +92,8 @@ class Reader:
         What is in the device's registers is read only where it is asked for, as it costs an access to each; so is the
         bank map of a device.
         """
-        if registers != self._registers:
+        self._asked, before = registers and self._registers, self._registers
+        if registers != before:
             self._registers = registers
             narrow(self._source, lean_kind(registers))
         try:
@@ -160,10 +164,16 @@ class Reader:
     def _snapshot(self) -> tuple[Snapshot, Snapshot | None]:
         """The reading, and where it is time to look whether something is wrong, all of it that this takes."""
         if not (self._began and self._watched.is_due()):
-            return lean(self._source.snapshot()), None
+            return self._explained(lean(self._source.snapshot())), None
         with self._looking_at(watched_kind()):
             whole = self._source.snapshot()
-        return lean(whole), whole
+        return self._explained(lean(whole)), whole
+
+    def _explained(self, snapshot: Snapshot) -> Snapshot:
+        """With the reason why nothing is known of engines, where they were not asked for now or the time before."""
+        if self._asked:
+            return snapshot
+        return replace(snapshot, head=replace(snapshot.head, gaps=_NOT_ASKED | snapshot.head.gaps))
 
     def _past(self) -> Snapshot | None:
         """The newest kept snapshot that makes a period long enough to mean something, else any older one."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from neurontools.schema.interval import between
-from neurontools.views.top.cells import FLOPS
-from neurontools.views.top.reader import Reader, lean
+from neurontools.schema.lean import unseen, without
+from neurontools.schema.snapshot import Snapshot
+from neurontools.views.top.cells import ENGINES, FLOPS
+from neurontools.views.top.panels import cores
+from neurontools.views.top.reader import Reader, Reading, lean
 from neurontools.views.top.state import View, contents
 from tests.views.top.hosts import NS, Host
 
@@ -70,3 +73,24 @@ def test_what_is_left_out_of_a_snapshot_is_shown_nowhere() -> None:
     for view in (View(), View(mode=FLOPS, opened=frozenset({(0,), (0, 0)}))):
         whole = contents(between(before, after), host.inventory(), view)
         assert contents(between(lean(before), lean(after)), host.inventory(), view) == whole
+
+
+def test_engines_are_unknown_where_they_were_not_asked_for_and_that_is_said() -> None:
+    class Narrowed(Host):
+        kind = Snapshot
+
+        def narrow(self, kind: type[Snapshot]) -> None:
+            self.kind = kind
+
+        def snapshot(self) -> Snapshot:
+            return without(super().snapshot(), unseen(self.kind))
+
+    def said(reading: Reading) -> str:
+        assert reading.interval is not None
+        assert reading.inventory is not None
+        block = cores.render(contents(reading.interval, reading.inventory, View(mode=ENGINES)).cores, 100, 30)
+        return block.why
+
+    reader = Reader(Narrowed(step_s=1))
+    words = "read only while engines are shown"
+    assert [said(reader.read(registers)) for registers in (False, True, True, False)] == [words, words, "", words]
