@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from neurontools.schema.finding import CannotTell, Diagnosis
 from neurontools.schema.interval import Interval, ProcessInterval
 from neurontools.schema.snapshot import Gap, Head, Origin
 from neurontools.units import format_bytes
@@ -18,14 +19,15 @@ from neurontools.views.top.chart import Window
 from neurontools.views.top.control import Control
 from neurontools.views.top.history.history import EVENT, Marker
 from neurontools.views.top.links import map_of
+from neurontools.views.top.panels import findings, topology
 from neurontools.views.top.panels import process as process_panel
-from neurontools.views.top.panels import topology
 from neurontools.views.top.panels.charts import NODE_CHARTS, Past, _axis
 from neurontools.views.top.panels.frame import compose
 from neurontools.views.top.panels.processes import render
 from neurontools.views.top.panels.topology import traffic
 from neurontools.views.top.plan import Place as PanelPlace
 from neurontools.views.top.screens.help import READING, keys_of, rows_of
+from neurontools.views.top.screens.memory import MemoryScreen
 from neurontools.views.top.screens.processes import FACTS, ProcessesScreen
 from neurontools.views.top.screens.signal import SignalScreen
 from neurontools.views.top.spans import Block, width_of
@@ -178,3 +180,49 @@ def test_a_narrow_list_of_links_has_them_all(width: int) -> None:
         assert block.focus is not None
         start = next(number for number, line in enumerate(lines) if line.split()[0] == f"ND{device}")
         assert all(not line.startswith("ND") for line in lines[start + 1 : block.focus + 1])
+
+
+@pytest.mark.parametrize("width", [50, 61, 80, 98, 116])
+def test_no_percentile_is_cut(width: int) -> None:
+    interval = shown("opt-30b")[0]
+    process = interval.processes[0]
+    assert process.latency_total is not None
+    block = process_panel.facts(process, interval.head.time_ns, format_bytes, width, str)
+    lines = ["".join(span.text for span in line.spans) for line in block.lines()]
+    first = next(place for place, line in enumerate(lines) if line.startswith("latency "))
+    after = next(place for place, line in enumerate(lines) if line.startswith("first token "))
+    words = " ".join(lines[first:after]).split()
+    for name in ("p0", "p25", "p50", "p75", "p99", "p100"):
+        number, unit = quantities.latency(getattr(process.latency_total, name)).split()
+        place = words.index(name)
+        assert words[place + 1 : place + 3] == [number, unit]
+
+
+def test_the_footer_of_the_memory_tells_of_keys_that_do_something() -> None:
+    def foot(screen: MemoryScreen) -> str:
+        return "".join(span.text for line in screen._panels["footer"].shown for span in line.spans)
+
+    async def test() -> None:
+        async with running(Host()) as (app, pilot):
+            await pilot.press("m")
+            screen = app.page
+            assert isinstance(screen, MemoryScreen)
+            opened = screen.view.opened
+            await pilot.press("enter", "x", "left", "right")
+            assert screen.view.opened == opened
+            assert not {"enter:", "x:"} & set(foot(screen).split())
+            await pilot.press("v")
+            assert {"enter:", "x:"} <= set(foot(screen).split())
+            for key in ("enter", "x", "x"):
+                before = screen.view.opened
+                await pilot.press(key)
+                assert screen.view.opened != before
+
+    run(test)
+
+
+def test_what_another_option_would_supply_is_not_called_one_of_neuron_top() -> None:
+    told = CannotTell(rule="memory-leak", reason="it takes 1m of watching, this was 10s", supply="--window 1m")
+    block = findings.blind_spots(Diagnosis(time_ns=0, cannot_tell=(told,)), 100)
+    (line,) = ["".join(span.text for span in line.spans) for line in block.lines()]
+    assert line.rstrip().endswith("it takes 1m of watching, this was 10s; neuron-doctor --window 1m")

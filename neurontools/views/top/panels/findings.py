@@ -88,7 +88,9 @@ def _finding(finding: Finding, now_ns: int, width: int) -> list[Line]:
 
 
 def _cannot_tell(each: CannotTell, width: int) -> Iterable[Line]:
-    reason = clean(f"{each.reason}; {each.supply}" if each.supply else each.reason)
+    # An option that would supply it is one of the tool that looks at one period, not of this one.
+    supply = f"neuron-doctor {each.supply}" if each.supply and each.supply.startswith("--") else each.supply
+    reason = clean(f"{each.reason}; {supply}" if supply else each.reason)
     if width < 2 * _RULE:
         yield Line(cut((Span(each.rule, "strong"),), width))
         yield from (Line(cut((Span("  "), Span(part, "dim")), width)) for part in wrapped(reason, width - 2))

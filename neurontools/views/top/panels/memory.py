@@ -156,7 +156,8 @@ def _folded(memories: Sequence[Mapping[str, int] | None]) -> list[int]:
 
 
 def _short(category: str) -> str:
-    return category.split()[-1].upper()
+    """The word that tells it from the others."""
+    return next(word for word in reversed(category.split()) if word != "Memory").upper()
 
 
 def _legend(width: int) -> tuple[Span, ...]:

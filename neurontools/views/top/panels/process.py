@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from textwrap import wrap
 
 from neurontools.schema.interval import LoadedModel, Percentiles, ProcessInterval
@@ -31,7 +31,7 @@ def facts(process: ProcessInterval, now_ns: int, sizes: Sizes, width: int, why: 
         Line(),
         *_work(process, why),
         *_requests(process),
-        *_latencies(process),
+        *_latencies(process, width),
     ]
     rows += [Line(), *_memory(process, sizes, width, why)]
     heading = (Span(f"Process {process.pid}", "heading"), Span(f"  {clean(process.tag or '')}".rstrip(), "strong"))
@@ -116,22 +116,27 @@ def _requests(process: ProcessInterval) -> list[Line]:
     return [Line(tuple(spans))]
 
 
-def _latencies(process: ProcessInterval) -> list[Line]:
+def _latencies(process: ProcessInterval, width: int) -> list[Line]:
+    """Percentiles, on as many lines as it takes: half a number is none."""
     work = process.workload
     found: tuple[tuple[str, Percentiles | None], ...] = (
         ("latency", process.latency_total),
         ("first token", None if work is None else work.time_to_first_token),
         ("request", None if work is None else work.request_latency),
     )
-    lines = []
-    for name, latency in found:
-        if latency is not None:
-            spans = [Span(left(name, _LABEL), "dim")]
-            for percentile in _PERCENTILES:
-                text = quantities.latency(getattr(latency, percentile))
-                spans += [Span(f"{percentile} ", "dim"), Span(f"{text:<9}")]
-            lines.append(Line(tuple(spans)))
-    return lines
+    return [line for name, latency in found if latency is not None for line in _percentiles(name, latency, width)]
+
+
+def _percentiles(name: str, latency: Percentiles, width: int) -> Iterator[Line]:
+    spans, taken = [Span(left(name, _LABEL), "dim")], _LABEL
+    for percentile in _PERCENTILES:
+        value = Span(f"{quantities.latency(getattr(latency, percentile)):<9}")
+        if taken > _LABEL and taken + len(percentile) + 1 + len(value.text.rstrip()) > width:
+            yield Line(tuple(spans))
+            spans, taken = [Span(" " * _LABEL)], _LABEL
+        spans += [Span(f"{percentile} ", "dim"), value]
+        taken += len(percentile) + 1 + len(value.text)
+    yield Line(tuple(spans))
 
 
 def _memory(process: ProcessInterval, sizes: Sizes, width: int, why: Callable[[str], str]) -> list[Line]:

@@ -21,6 +21,7 @@ from neurontools.views.top.state import View, contents, why_unknown
 DEVICES, OWNERS, BANKS, TREE, SUMMARY = "devices", "owners", "banks", "tree", "summary"
 _SIDE_WIDTH = 130
 _NOT_REMEMBERED = "bank maps are not remembered"
+_OF_ROWS = ("toggle_node", "open_node", "close_node", "toggle_all")
 
 
 class MemoryScreen(PageScreen, TreeKeys):
@@ -34,6 +35,9 @@ class MemoryScreen(PageScreen, TreeKeys):
         footer.PAUSE,
         Hint("arrows", "select", action="move(1)"),
         Hint("v", "tree or devices", "tree", "toggle_tree"),
+    )
+    OF_TREE = (
+        *HINTS,
         Hint("enter", "expand/collapse tree item", "open", "toggle_node"),
         Hint("x", "expand/collapse entire tree", "all", "toggle_all"),
     )
@@ -145,6 +149,14 @@ class MemoryScreen(PageScreen, TreeKeys):
             case _:
                 return self._banks(width, height)
 
+    def hints(self, own: tuple[Hint, ...] = ()) -> tuple[Hint, ...]:
+        """With the tree those of its rows, too."""
+        return super().hints(self.OF_TREE if self.as_tree else own)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Rows of the tree are opened and closed where they are seen."""
+        return self.as_tree or action not in _OF_ROWS
+
     def action_toggle_tree(self) -> None:
         """The tree, or the devices."""
         self.as_tree = not self.as_tree
@@ -170,9 +182,7 @@ class MemoryScreen(PageScreen, TreeKeys):
         session = self.session
         read = session.banks
         if session.rewound:
-            return memory.bank_map(
-                None, self.device, {}, session.sizes, (width, height), "bank maps are not remembered"
-            )
+            return memory.bank_map(None, self.device, {}, session.sizes, (width, height), _NOT_REMEMBERED)
         mine = read if read is not None and read.device == self.device else None
         names = {process.pid: process.tag or "" for process in (session.interval.processes if session.interval else ())}
         return memory.bank_map(
