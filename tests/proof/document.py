@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from neurontools.diagnosis import RULES
 from neurontools.schema.finding import Finding
 from neurontools.units import NS_PER_S, format_bytes, format_duration_ns
-from tests.proof.cases import CANNOT, NOT_THERE, WORKS
+from tests.proof.cases import CANNOT, HEALTHY, NOT_THERE, WORKS
 from tests.proof.sources import SOURCES
 from tests.proof.trial import Outcome
+
+NOT_WATCHED = "not watched"
 
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -31,7 +33,27 @@ def renewed(document: str, proof: Proof) -> str:
         "scores": lambda: _scores(proof.outcomes),
         "healthy": lambda: _healthy(proof),
     }
-    return _TABLE.sub(lambda found: f"{found[1]}\n" + "\n".join(tables[found[2]]()) + f"\n\n{found[3]}", document)
+    for name, rows in tables.items():
+        document = _with_table(document, name, rows())
+    return document
+
+
+def renewed_days(document: str, raised: Mapping[str, Sequence[Finding]]) -> str:
+    """The document with what was raised in a day of these scenarios; of others it says what it said."""
+    cells = (row.strip("| ").split(" | ") for row in _rows(document, "days"))
+    told = {row[0]: row[1] for row in cells if row[0] in HEALTHY}
+    told |= {name: _named(findings) for name, findings in raised.items()}
+    rows = (_row(name, told.get(name, NOT_WATCHED)) for name in HEALTHY)
+    return _with_table(document, "days", (*_head("scenario", "raised in 24 hours"), *rows))
+
+
+def _rows(document: str, name: str) -> list[str]:
+    return [line for found in _TABLE.finditer(document) if found[2] == name for line in found[0].splitlines()]
+
+
+def _with_table(document: str, name: str, rows: Iterable[str]) -> str:
+    text = "\n".join(rows)
+    return _TABLE.sub(lambda found: f"{found[1]}\n{text}\n\n{found[3]}" if found[2] == name else found[0], document)
 
 
 def _row(*cells: object) -> str:
@@ -94,5 +116,9 @@ def _percent(part: int, whole: int) -> str:
 def _healthy(proof: Proof) -> Iterator[str]:
     yield from _head("scenario", "watched for", *SOURCES)
     for scenario, seconds in WORKS.items():
-        raised = (", ".join(sorted({each.rule for each in proof.healthy[scenario, source]})) for source in SOURCES)
-        yield _row(scenario, format_duration_ns(seconds * NS_PER_S), *(text or "nothing" for text in raised))
+        raised = (_named(proof.healthy[scenario, source]) for source in SOURCES)
+        yield _row(scenario, format_duration_ns(seconds * NS_PER_S), *raised)
+
+
+def _named(findings: Sequence[Finding]) -> str:
+    return ", ".join(sorted({each.rule for each in findings})) or "nothing"
