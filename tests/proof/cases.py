@@ -351,7 +351,8 @@ WORKS = {
 """Healthy scenarios, and for how many seconds they are watched through every source."""
 
 HEALTHY = (
-    *("bert-300m", "busy-day", "collectives-trn2", "compile-pause", "custom-operator", "encoder-1b", "idle", "opt-30b"),
-    *("opt-66b", "pipeline-inf1", "resnet50", "static-server", "training-trn1", "two-tenants"),
+    *("bert-300m", "busy-day", "collectives-trn2", "compile-pause", "custom-operator", "encoder-1b", "idle"),
+    *("link-contention", "opt-30b", "opt-66b", "pipeline-inf1", "resnet50", "static-server", "training-trn1"),
+    "two-tenants",
 )
 """All scenarios in which nothing is wrong: 24 hours of each must raise nothing."""
