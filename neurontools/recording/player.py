@@ -26,6 +26,10 @@ class Timeline(Protocol):
         """The first one after an instant."""
         ...
 
+    def eventful_after(self, time_ns: int) -> int | None:
+        """The first one after an instant at which an event was recorded."""
+        ...
+
 
 class _State(NamedTuple):
     """Where it was when the clock showed `clock_ns`, and how it goes on; replaced as a whole: threads share it."""
@@ -85,6 +89,10 @@ class Player:
             position_ns = found
         self._state = self._state._replace(paused=True)
         self._move(position_ns)
+
+    def eventful_after(self, time_ns: int) -> int | None:
+        """The instant of the next reading with which an event was recorded."""
+        return self._timeline.eventful_after(time_ns)
 
     def pause(self) -> None:
         """Stands still."""

@@ -88,6 +88,20 @@ class Recording:
         instants = () if block is None else self._instants(block)
         return min((at_ns for at_ns in instants if at_ns > time_ns), default=None)
 
+    def eventful_after(self, time_ns: int) -> int | None:
+        """The instant of the first frame after one that has events, as far as the blocks with events can be read."""
+        for block in self.blocks:
+            if block.events == 0 or not block.frames or block.last_ns <= time_ns:
+                continue
+            reading = BlockReading(self._data, block)
+            try:
+                while reading.advance(_EVER[1]):
+                    if reading.time_ns > time_ns and reading.events.events:
+                        return reading.time_ns
+            except UnreadableError as why:
+                self._note(reading, why)
+        return None
+
     def told(self, block: Block, to_ns: int) -> Told:
         """What a block holds beside its readings up to an instant, as far as it can be read."""
         reading = BlockReading(self._data, block)

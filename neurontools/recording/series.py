@@ -172,6 +172,18 @@ class Series:
                 happened.append(event)
         return _events(happened, since)
 
+    def eventful_after(self, time_ns: int) -> int | None:
+        """The instant of the first frame after one with which an event was recorded."""
+        with self._lock:
+            for piece in self._pieces:
+                recording = self._recording(piece) if piece.last_ns > time_ns else None
+                found = None if recording is None else recording.eventful_after(time_ns)
+                if recording is not None:
+                    self._note(piece.path, recording)
+                if found is not None:
+                    return found
+            return None
+
     def allocations(self, device: int, to_ns: int) -> Allocations | None:
         """The last bank map of a device in the hour before an instant; None where none was recorded."""
         told = (each for block in self._told(to_ns) for each in reversed(block.allocations) if each.device == device)

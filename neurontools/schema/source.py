@@ -115,6 +115,10 @@ class Playback(Protocol):
         """Goes so many readings on, or back where negative, and pauses."""
         ...
 
+    def eventful_after(self, time_ns: int) -> int | None:
+        """The first reading after an instant that tells of an event, where it is known what lies ahead."""
+        ...
+
     def pause(self) -> None:
         """Stands still."""
         ...

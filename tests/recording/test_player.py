@@ -27,6 +27,9 @@ class Instants:
         at = bisect_right(INSTANTS, time_ns)
         return INSTANTS[at] if at < len(INSTANTS) else None
 
+    def eventful_after(self, time_ns: int) -> int | None:
+        return None
+
 
 class Clock:
     """A clock that goes when it is told to."""

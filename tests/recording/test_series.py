@@ -54,6 +54,13 @@ def test_events_up_to_an_instant(series: Series, at: int, since: int) -> None:
     assert series.events(since, TIMES[at]) == Events(events=tuple(happened))
 
 
+@given(at=st.integers(-3, 90))
+def test_the_frame_with_events_after_any_instant(series: Series, at: int) -> None:
+    at_ns = TIMES[0] + at * NS // 2
+    later = [frame.time_ns for frame in FRAMES if frame.events.events and frame.time_ns > at_ns]
+    assert series.eventful_after(at_ns) == min(later, default=None)
+
+
 def test_bank_maps_are_those_of_the_last_time(series: Series) -> None:
     assert [series.allocations(1, TIMES[at]) for at in (4, 5, 16, 39)] == [None, MAP, MAP, MAP]
     assert series.allocations(0, TIMES[39]) is None

@@ -217,15 +217,20 @@ class TopApp(App[None]):
         self._look()
 
     def action_to_marker(self, direction: int) -> None:
-        """To the next instant at which something happened or was found, or to the one before."""
-        session = self.session
-        first_ns, last_ns = session.playback.span_ns
+        """To the first reading that shows what happened or was found next, or to the last one before it did."""
+        session, playback = self.session, self.session.playback
+        first_ns, last_ns = playback.span_ns
         if direction < 0:
-            found = session.history.markers(first_ns, session.now_ns - 1)[-1:]
-        else:
-            found = session.history.markers(session.now_ns + 1, last_ns)[:1]
-        if found:
-            self.action_seek(found[0].time_ns)
+            for marker in session.history.markers(first_ns, session.now_ns - 1)[-1:]:
+                self.action_seek(marker.time_ns)
+            return
+        now_ns = playback.position_ns
+        known = [marker.time_ns for marker in session.history.markers(now_ns + 1, last_ns)[:1]]
+        ahead = playback.eventful_after(now_ns)
+        to_ns = min([*known, ahead] if ahead is not None else known, default=None)
+        if to_ns is not None:
+            playback.seek(to_ns - 1)
+            self.action_travel(1)
 
     def action_speed(self, factor: float) -> None:
         """A replay gets faster or slower; a live host does not."""

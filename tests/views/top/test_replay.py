@@ -69,6 +69,17 @@ def test_it_is_stepped_and_sought_by_the_same_keys(source: ReplaySource) -> None
     run(test)
 
 
+def test_one_goes_on_to_what_will_happen(source: ReplaySource) -> None:
+    async def test() -> None:
+        async with running(source, (140, 50), refresh_s=0.1) as (app, pilot):
+            await pilot.press("e", "space", "full_stop")
+            await until(lambda: any("HBM" in line for line in page(app)))
+            happened = next(event.time_ns for event in app.session.events() if "HBM" in event.text)
+            assert happened <= app.session.now_ns <= happened + STEP_S * NS
+
+    run(test)
+
+
 def test_at_its_end_it_stands_still(source: ReplaySource) -> None:
     async def test() -> None:
         async with running(source, refresh_s=0.1) as (app, _):

@@ -116,6 +116,30 @@ def test_the_badge_turns_on_every_page_and_one_can_go_back_to_before_it() -> Non
     run(test)
 
 
+def test_comma_and_full_stop_go_from_one_thing_that_happened_to_the_next() -> None:
+    async def test() -> None:
+        host = Host("two-tenants", "trn2.48xlarge", step_s=5)
+        async with running(host, (160, 50)) as (app, pilot):
+            app.reader.remember()
+            happened = []
+            for core in (12, 20):
+                read(app, app.reader, 3)
+                # Between two readings.
+                host.simulation.advance(host.simulation.now_ns + 2 * NS)
+                happened.append(host.simulation.now_ns)
+                host.simulation.inject("hbm-uncorrected", {"core": core}, {})
+            read(app, app.reader, 3)
+            await pilot.press("space", *["left"] * 12)
+            for key, place in (("full_stop", 0), ("full_stop", 1)):
+                await pilot.press(key)
+                assert happened[place] <= app.session.now_ns < happened[place] + 7 * NS
+            for place in (1, 0):
+                await pilot.press("comma")
+                assert happened[place] - 7 * NS < app.session.now_ns < happened[place]
+
+    run(test)
+
+
 @pytest.mark.slow
 def test_health_says_what_cannot_be_told() -> None:
     async def test() -> None:

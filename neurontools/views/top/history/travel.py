@@ -51,6 +51,10 @@ class Rewind:
             self._at_ns = times[max(0, min(len(times) - 1, place))]
             self.jumps += 1
 
+    def eventful_after(self, time_ns: int) -> int | None:
+        """Ahead of what the history has lies nothing."""
+        return None
+
     def pause(self) -> None:
         """Stands still at the newest reading."""
         self._at_ns = self.position_ns or None
