@@ -75,8 +75,9 @@ def _who(snapshot: Snapshot | None) -> set[tuple[int, int]] | None:
 
 def _failures(snapshot: Snapshot) -> dict[int, int]:
     """How often memory ran out on each device, where that is counted."""
-    return {
-        device.index: sum(core.status[_OUT_OF_MEMORY].total for core in device.cores if core.status)
-        for device in snapshot.devices
-        if any(core.status and _OUT_OF_MEMORY in core.status for core in device.cores)
-    }
+    found: dict[int, int] = {}
+    for device in snapshot.devices:
+        for core in device.cores:
+            if core.status and _OUT_OF_MEMORY in core.status:
+                found[device.index] = found.get(device.index, 0) + core.status[_OUT_OF_MEMORY].total
+    return found

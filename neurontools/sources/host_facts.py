@@ -15,6 +15,7 @@ from neurontools.sources.sysfs.files import Root
 from neurontools.sources.sysfs.holders import pids, runtime_version
 from neurontools.sources.sysfs.layout import device_nodes, driver_version, look
 from neurontools.sources.sysfs.metadata import MetadataError, notices
+from neurontools.sources.sysfs.parsing import integer
 from neurontools.sources.sysfs.reasons import Reasons
 
 _PCI = "sys/bus/pci/devices"
@@ -190,8 +191,10 @@ def _efa_ports(root: Root) -> tuple[EfaPort, ...]:
 
 
 def _number(root: Root, path: str) -> int | None:
-    text = root.text(path)
-    return int(text) if text.isascii() and text.isdigit() else None
+    try:
+        return integer(root.read(path))
+    except (OSError, ValueError):
+        return None
 
 
 def _hex(text: str) -> int | None:

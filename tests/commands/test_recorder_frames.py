@@ -1,10 +1,13 @@
 """What a recorder takes of a host: every instant once, every event once, the inventory of the moment, bank maps."""
 
+from msgspec.structs import replace
+
 from device_model.simulation import NS, Simulation
 from neurontools.commands.recorder_frames import Frames
 from neurontools.recording import Frame
 from neurontools.schema.allocations import Allocations
 from neurontools.schema.inventory import Inventory
+from neurontools.schema.snapshot import Snapshot
 from neurontools.schema.source import SourceError
 from tests.device_model.faults.sources import Direct
 from tests.device_model.hosts import host, server
@@ -76,6 +79,22 @@ def test_where_no_addresses_are_known_there_is_no_map() -> None:
     faults = [{"fault": "out-of-memory", "process": "a", "at": "1.5s"}]
     found = taken(Driver(host(server("a"), instance="inf2.xlarge", faults=faults)), 4)
     assert [frame.allocations for frame in found] == [()] * 4
+
+
+def test_a_count_that_is_missing_on_one_core_ends_no_recording() -> None:
+    class Damaged(Direct):
+        def snapshot(self) -> Snapshot:
+            snapshot = super().snapshot()
+            (device,) = snapshot.devices
+            first, second = device.cores
+            assert second.status is not None
+            counts = {name: count for name, count in second.status.items() if name != "resource_error"}
+            cores = (first, replace(second, status=counts))
+            return replace(snapshot, devices=(replace(device, cores=cores),))
+
+    faults = [{"fault": "out-of-memory", "process": "a", "at": "1.5s"}]
+    found = taken(Damaged(host(server("a"), instance="inf2.xlarge", faults=faults)), 4)
+    assert [len(frame.allocations) for frame in found] == [0, 0, 1, 0]
 
 
 def test_a_boot_begins_anew() -> None:

@@ -97,6 +97,17 @@ def test_status_counters_that_move_at_the_end(tmp_path: Path) -> None:
     assert FactsReader(str(tmp_path)).closed_status() == {0: {}, 1: {"resource_error": 3}}
 
 
+@pytest.mark.parametrize("text", ["-1", "word", str(1 << 64), "9" * 5000], ids=["negative", "word", "65 bits", "page"])
+def test_status_counters_that_no_driver_writes_are_left_out(tmp_path: Path, text: str) -> None:
+    tree = Tree(tmp_path, "trn1.2xlarge", "2.26.5.0")
+    status = "sys/devices/virtual/neuron_device/neuron0/neuron_core0/stats/status"
+    for name in os.listdir(tmp_path / status):
+        tree.write(f"{status}/{name}/total", "0\n")
+    tree.write(f"{status}/resource_error/total", f"{text}\n")
+    tree.write(f"{status}/timeout/total", "2\n")
+    assert FactsReader(str(tmp_path)).closed_status()[0] == {"timeout": 2}
+
+
 SPOT = json.dumps({"action": "terminate", "time": "2027-01-15T08:22:00Z"})
 EVENTS = json.dumps(
     [
