@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 
 from neurontools.recording.blocks import FRAMES, Block, Bytes, Damage, find_blocks, why_not
@@ -13,6 +15,7 @@ from neurontools.schema.allocations import Allocations
 from neurontools.schema.events import Event
 
 _EVER = (-(1 << 63), (1 << 63) - 1)
+_NO_FILE = "it is no file, and a recording is read out of order: copy it to a file first"
 
 
 class RecordingError(ValueError):
@@ -24,8 +27,12 @@ class Recording:
 
     def __init__(self, path: str) -> None:
         """Opens a file. Raises OSError where it cannot be read, RecordingError where it holds no block."""
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # Without O_NONBLOCK a named pipe would be waited for.
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
+            kind = os.fstat(self._fd).st_mode
+            if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+                raise OSError(errno.ESPIPE, _NO_FILE)
             self._data = Bytes(self._fd)
             self.blocks, damage = find_blocks(self._data)
             if not self.blocks:

@@ -187,3 +187,16 @@ def test_a_program_is_the_first_word(command: str) -> None:
 def test_another_file_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=reason):
         Recording(str(bytes_file(tmp_path / "x", content)))
+
+
+def test_a_pipe_is_refused_at_once_and_is_not_said_to_be_empty(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.mkfifo(tmp_path / "fifo")
+    try:
+        os.write(writer, b"NREC")
+        for path in (f"/dev/fd/{reader}", str(tmp_path / "fifo"), "/dev/zero"):
+            with pytest.raises(OSError, match="it is no file, and a recording is read out of order"):
+                Recording(path)
+    finally:
+        os.close(reader)
+        os.close(writer)

@@ -172,7 +172,7 @@ def test_the_instant_stands_behind_the_path(path: Path, instant: str, expected: 
         ("{path}@noon", SpecError, "after @ stands -10m (before the end), 10m (after the start)"),
         ("{path}@-1h", SourceError, "there is nothing at 2026-01-04T23:00:19.5Z in"),
         ("/x/y.nrec@-1s", SourceError, "cannot read /x/y.nrec: No such file or directory"),
-        ("/dev/null", SourceError, "cannot read /dev/null: it is empty"),
+        ("/dev/null", SourceError, "cannot read /dev/null: it is no file"),
         ("{path.parent}", SourceError, "no recorder has written into it: name its recording"),
     ],
 )
