@@ -1,6 +1,7 @@
 """The command line `neuron-model`: the one place where a failure becomes lines on stderr and an exit code."""
 
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -46,6 +47,9 @@ def _main(arguments: list[str]) -> int:
         return SIGNALLED + signal.SIGPIPE
     except OSError as error:
         _abandon(sys.stdout)
+        if error.errno == errno.ENOENT and error.filename is None:
+            _say(["the working directory does not exist any more", "change to another"])
+            return FAILED
         # What verbs do with files they tell themselves; a failure without a file's name is that of their output.
         what = "cannot write the output" if error.filename is None else f"cannot use {error.filename}"
         _say([f"{what}: {error.strerror or error}"])

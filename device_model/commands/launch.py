@@ -65,7 +65,11 @@ def interpreter(module: str) -> list[str]:
     # A module of the user's in the current directory must not be taken for one of the standard library's,
     # except where that directory is the only way to find this package.
     here = os.path.dirname(os.path.dirname(os.path.abspath(device_model.__file__)))
-    return [sys.executable, *([] if here == os.getcwd() else ["-P"]), "-m", module]
+    try:
+        needed = here == os.getcwd()
+    except FileNotFoundError:
+        needed = False
+    return [sys.executable, *([] if needed else ["-P"]), "-m", module]
 
 
 def _arguments(options: Any, path: str) -> list[str]:

@@ -31,6 +31,13 @@ def speed(text: str) -> float:
     return value
 
 
+def socket(text: str) -> str:
+    """A socket that is named: see `directory`."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected the path of a socket, found nothing")
+    return text
+
+
 def directory(text: str) -> str:
     """A directory that is named: what an unset variable leaves would be the current one."""
     if not text:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from device_model.commands.arguments import DEFAULT_SCENARIO, add_model
 from device_model.commands.failure import USAGE, Failure
-from device_model.commands.option_values import core, directory, seed, speed
+from device_model.commands.option_values import core, directory, seed, socket, speed
 from neurontools.spelling import did_you_mean
 from neurontools.wire import default_socket_path
 
@@ -109,6 +109,7 @@ def _named_socket() -> str:
 def _socket(parser: _Parser) -> None:
     parser.add_argument(
         "--socket",
+        type=socket,
         default=_named_socket(),
         metavar="PATH",
         help="the model's socket (default: that of NEURONTOOLS_SOURCE, else yours: %(default)s)",

@@ -98,6 +98,10 @@ def _report(name: str, error: Exception) -> int:
         if error.hint:
             say(f"{name}: {error.hint}")
         return EXIT_FAILURE
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        # The only call that says so of no file is getcwd.
+        say(f"{name}: the working directory does not exist any more: change to another")
+        return EXIT_FAILURE
     raise error
 
 

@@ -1,8 +1,10 @@
 """One owner of error lines and exit codes: what each kind of error says, where, and how the command ends."""
 
 import io
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +60,16 @@ def test_a_source_s_error_is_aws_s_line_and_a_hint(hint: str, lines: int, capsys
 def test_our_own_tools_say_it_plainly(capsys: pytest.CaptureFixture[str]) -> None:
     assert errors.run("neuron-doctor", raising(SourceError("gone", "start it"))) == 1
     assert capsys.readouterr() == ("", "neuron-doctor: gone\nneuron-doctor: start it\n")
+
+
+def test_a_working_directory_that_was_removed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    assert errors.run("neuron-top", lambda: print(os.path.abspath("tree"))) == 1
+    expected = "neuron-top: the working directory does not exist any more: change to another\n"
+    assert capsys.readouterr() == ("", expected)
 
 
 def test_a_fault_of_the_program_is_not_hidden() -> None:

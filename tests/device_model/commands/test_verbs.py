@@ -193,6 +193,28 @@ def test_a_start_without_room_for_its_files_says_so() -> None:
         assert list((directory / "neurontools").iterdir()) == []
 
 
+def test_a_working_directory_that_was_removed_is_needed_for_relative_paths_only() -> None:
+    with short_directory() as directory:
+        gone = directory / "gone"
+        in_it = f"cd {directory} && mkdir {gone} && cd {gone} && rmdir {gone} && exec"
+        for words, code, told in (
+            (["run", "--scenario", "idle", "--", "true"], 0, ""),
+            (["status", "--socket", "x"], 1, "the working directory does not exist any more\n"),
+        ):
+            ran = subprocess.run(
+                ["sh", "-c", f'{in_it} "$@"', "sh", *COMMAND, *words], env=surroundings(directory),
+                capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+            )  # fmt: skip
+            assert (ran.returncode, ran.stdout) == (code, ""), ran.stderr
+            assert ran.stderr.endswith(told and f"neuron-model: {told}neuron-model: change to another\n")
+
+
+def test_a_socket_needs_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty one, of a variable that is not set, is not the working directory."""
+    assert main(["status", "--socket", ""]) == 64
+    assert "--socket: expected the path of a socket, found nothing" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("file", "reason"),
     [("/dev/null", "it is not a file"), (".", "it is not a file"), ("no/where", "No such file or directory")],
