@@ -64,7 +64,8 @@ MEMORY_CAPACITY = driver("2.5.7", "from the chip's datasheet") | {"aws": _YES}
 ENGINES = driver("2.23.9", "the tensor engine only, from pe_cntrs; the other engines have no live source on hardware")
 ECC = driver("2.14.5", "corrected counts from 2.30.2; not on Inferentia1; a 0 may be a failed read") | {"aws": _YES}
 HEALTH = driver("2.28", "Trainium2 and Trainium3 only")
-POWER = driver("2.21.37", "not on Inferentia1; a value a minute")
+_POWER = "not on Inferentia1; a value a minute"
+POWER = driver("2.21.37", _POWER) | {"model": Supply(True, note=_POWER)}
 NO_HBM_TRAFFIC = model_only("the driver does not count HBM traffic")
 NO_COLLECTIVES = model_only("the driver does not tell time in collectives from other execution")
 NO_BANKS = model_only("the driver publishes memory by core, not by bank, and no addresses")

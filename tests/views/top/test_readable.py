@@ -226,3 +226,10 @@ def test_what_another_option_would_supply_is_not_called_one_of_neuron_top() -> N
     block = findings.blind_spots(Diagnosis(time_ns=0, cannot_tell=(told,)), 100)
     (line,) = ["".join(span.text for span in line.spans) for line in block.lines()]
     assert line.rstrip().endswith("it takes 1m of watching, this was 10s; neuron-doctor --window 1m")
+
+
+def test_power_of_a_host_in_its_first_minute_is_told_as_one_that_comes_once_a_minute() -> None:
+    interval = shown("idle", "inf2.xlarge")[0]
+    head = replace(interval.head, gaps={})
+    assert head.origin.kind == "model"
+    assert why_unknown(head, "device_power_avg_percent").endswith("a value a minute")
