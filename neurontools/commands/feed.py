@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
+from neurontools.commands.group_errors import GroupErrors
 from neurontools.commands.printed import Printed
 from neurontools.diagnosis import Doctor
+from neurontools.report_format import Report, ReportError, decode
 from neurontools.schema.finding import Diagnosis
 from neurontools.schema.interval import Interval, NoInterval, between
 from neurontools.schema.inventory import Inventory
@@ -100,11 +102,12 @@ def sampled(
         sleep(max(0.0, due_s - time.monotonic()))
 
 
-def piped(descriptor: int, silence_s: float, say: Callable[[str], None]) -> Iterator[Item]:
+def piped(descriptor: int, silence_s: float, say: Callable[[str], None], tell: Callable[[str], None]) -> Iterator[Item]:
     """What the documents that come through a descriptor add up to, until its end; when nothing comes for `silence_s`,
-    that. What is no document is told once and left out.
+    that. What is no document is said once and left out; `tell` gets AWS's words for each group that failed.
     """
     stream, told, doctor, printed = Stream(live=False, detail="stdin"), False, Doctor(), Printed()
+    errors = GroupErrors(tell)
     previous: Snapshot | None = None
     for line in _lines(descriptor, silence_s):
         if line is _SILENCE:
@@ -118,10 +121,21 @@ def piped(descriptor: int, silence_s: float, say: Callable[[str], None]) -> Iter
             continue
         current, inventory = stream.snapshot(), stream.inventory()
         diagnosis = doctor.see(inventory, current)
+        report = _read(line)
+        if report is not None:
+            errors.see(report)
         with suppress(NoInterval):
             summed = between(_before(previous, current, stream), current)
-            yield Read(printed.on(summed, line or b""), inventory, diagnosis)
+            yield Read(printed.on(summed, report), inventory, diagnosis)
         previous = current
+
+
+def _read(line: Line) -> Report | None:
+    """A line as a report; None for one that is damaged."""
+    try:
+        return decode(line or b"")
+    except ReportError:
+        return None
 
 
 def _before(previous: Snapshot | None, current: Snapshot, stream: Stream) -> Snapshot:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from neurontools.report_format import Group, Report, ReportError, decode
+from neurontools.report_format import Group, Report
 from neurontools.schema.deltas import mean, per_s, total_of
 from neurontools.schema.interval import Interval
 from neurontools.schema.interval_records import CoreInterval, DeviceInterval, HostInterval, ProcessInterval
@@ -28,14 +28,13 @@ class Printed:
         self._runtimes: dict[tuple[int, str], dict[str, Group]] = {}
         self._system: dict[str, Group] = {}
 
-    def on(self, summed: Interval, line: bytes) -> Interval:
-        """The interval that ends with a line, with the figures that were printed; as it is if the line is damaged."""
+    def on(self, summed: Interval, report: Report | None) -> Interval:
+        """The interval that ends with a line, with the figures that were printed; as it is without a report."""
         if summed.head.boot_id != self._boot_id:
             self._boot_id, self._runtimes, self._system = summed.head.boot_id, {}, {}
-        try:
-            self._take(decode(line))
-        except ReportError:
+        if report is None:
             return summed
+        self._take(report)
         listed = {_key(process) for process in summed.processes}
         self._runtimes = {key: groups for key, groups in self._runtimes.items() if key in listed}
         return self._shown(summed)

@@ -46,12 +46,13 @@ def seconds(flag: str, text: str) -> float:
 def say_as(name: str) -> Say:
     """Says lines on stderr in a tool's name; where nobody can read them, they are lost."""
 
-    def say(line: str) -> None:
-        with suppress(OSError, AttributeError):
-            sys.stderr.write(f"{name}: {line}\n")
-            sys.stderr.flush()
+    return lambda line: _tell(f"{name}: {line}")
 
-    return say
+
+def _tell(line: str) -> None:
+    with suppress(OSError, AttributeError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 class Wanted(NamedTuple):
@@ -92,7 +93,7 @@ def _items(wanted: Wanted, every_s: float, say: Say) -> Iterator[Item]:
     if wanted.is_stdin:
         if sys.stdin is None:
             raise SourceError("cannot read neuron-monitor's lines: standard input is closed")
-        yield from piped(sys.stdin.fileno(), every_s, say)
+        yield from piped(sys.stdin.fileno(), every_s, say, _tell)
         return
     source = choose(wanted.spec, wanted.environ)
     if isinstance(source, Replaying):

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from neurontools.commands.feed import piped
 from neurontools.exporters.report import encode
 from neurontools.hardware.instances import INSTANCES
 from tests.commands.host import TickingHost
 from tests.conftest import ROOT
 from tests.exporters.nodes import interval_of, inventory_for, report_of
+from tests.sources.aws.feeds import changed
 from tests.sources.kubernetes.kubelets import CORE, container, kubelet, pods
 
 SOON_S = 60
@@ -146,3 +151,38 @@ def wait_for(url: str, text: str) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_groups_that_failed_are_named_as_the_official_script_does(tmp_path: Path) -> None:
+    """On stderr, of each text the first line that carries it, and again after a line without."""
+    instance = INSTANCES["trn1.2xlarge"]
+    line = encode(report_of(inventory_for(instance), interval_of(instance)))
+
+    def fail(document: Any) -> None:
+        document["neuron_runtime_data"][0]["report"]["neuroncore_counters"]["error"] = "no counters"
+        document["system_data"]["memory_info"]["error"] = "no meminfo"
+
+    def end(document: Any) -> None:
+        document["neuron_runtime_data"][0] |= {"error": "no access", "report": {}}
+
+    failed, dark = changed(line, fail), changed(line, end)
+    lines = b"".join(each + b"\n" for each in (failed, failed, line, failed, dark))
+    tag = json.loads(line)["neuron_runtime_data"][0]["neuron_runtime_tag"]
+    said: list[str] = []
+    (tmp_path / "lines").write_bytes(lines)
+    descriptor = os.open(tmp_path / "lines", os.O_RDONLY)
+    list(piped(descriptor, 5, pytest.fail, said.append))
+    os.close(descriptor)
+    counters, memory = (
+        f"Error getting neuroncore_counters for runtime tag {tag}: no counters",
+        "Error getting memory_info: no meminfo",
+    )
+    assert said == [
+        counters,
+        memory,
+        counters,
+        memory,
+        f"Error getting neuron_runtime_data for runtime tag {tag}: no access",
+    ]
+    done = run("--once", stdin=failed + b"\n", official=True)
+    assert (done.returncode, done.stderr.decode().splitlines()) == (0, [counters, memory])

@@ -23,7 +23,7 @@ def reads_of(lines: Sequence[bytes], path: Path) -> list[Read]:
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        return [item for item in piped(descriptor, 5, lambda _: None) if not isinstance(item, Lost)]
+        return [item for item in piped(descriptor, 5, lambda _: None, lambda _: None) if not isinstance(item, Lost)]
     finally:
         os.close(descriptor)
 

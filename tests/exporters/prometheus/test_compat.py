@@ -26,7 +26,7 @@ NOW_S = 1675735807.0
 def reads_of(path: Path) -> Iterator[list[Read]]:
     descriptor = os.open(path, os.O_RDONLY)
     said: list[str] = []
-    yield [item for item in piped(descriptor, 5, said.append) if not isinstance(item, Lost)]
+    yield [item for item in piped(descriptor, 5, said.append, said.append) if not isinstance(item, Lost)]
     os.close(descriptor)
     assert said == []
 
