@@ -53,6 +53,7 @@ class Anonymous:
             availability_zone_id="",
             ami_id="",
             subnet_id="",
+            ultraserver_id="",
             devices=devices,
             gaps=tuple((part, self.text(reason)) for part, reason in inventory.gaps),
         )

@@ -55,7 +55,12 @@ def _replayed_inventory(inventory: Inventory) -> Inventory:
     if inventory.simulated:
         return marked
     return marked._replace(
-        region=REPLAY, availability_zone=REPLAY, availability_zone_id=REPLAY, ami_id="", subnet_id=""
+        region=REPLAY,
+        availability_zone=REPLAY,
+        availability_zone_id=REPLAY,
+        ami_id="",
+        subnet_id="",
+        ultraserver_id="",
     )
 
 

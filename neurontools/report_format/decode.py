@@ -134,6 +134,7 @@ def inventory_of(report: Report) -> Inventory:
         availability_zone_id="" if simulated else info.instance_availability_zone_id,
         ami_id=info.ami_id,
         subnet_id=info.subnet_id,
+        ultraserver_id=_given(info.ultraserver_id, ""),
     )
 
 

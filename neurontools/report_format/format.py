@@ -293,6 +293,7 @@ class InstanceInfo(Struct, kw_only=True):
     instance_region: str = ""
     ami_id: str = ""
     subnet_id: str = ""
+    ultraserver_id: str | UnsetType = UNSET
     error: str = ""
 
 

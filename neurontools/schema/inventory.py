@@ -67,6 +67,7 @@ class Inventory(NamedTuple):
     availability_zone_id: str = ""
     ami_id: str = ""
     subnet_id: str = ""
+    ultraserver_id: str = ""
     driver_version: str | None = None
     gaps: tuple[tuple[str, str], ...] = ()
 

@@ -52,6 +52,7 @@ class CompatPage:
 
 
 def _instance_labels(inventory: Inventory) -> dict[str, str]:
+    """The labels of every series; that of an UltraServer only where the host is part of one, as on AWS's page."""
     values = (
         inventory.availability_zone,
         inventory.instance_id,
@@ -60,7 +61,8 @@ def _instance_labels(inventory: Inventory) -> dict[str, str]:
         inventory.region,
         inventory.subnet_id,
     )
-    return dict(zip(_INSTANCE, values, strict=True))
+    labels = dict(zip(_INSTANCE, values, strict=True))
+    return labels | ({"ultraserver_id": inventory.ultraserver_id} if inventory.ultraserver_id else {})
 
 
 def _labels(family: Family, values: Labels, instance: dict[str, str]) -> str:

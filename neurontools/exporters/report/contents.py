@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from neurontools.hardware.chips import CHIPS, official_core_version
 from neurontools.report_format import RUNTIME_GROUPS, SIMULATED, SYSTEM_GROUPS, Group, Report, Runtime
 from neurontools.report_format.format import HardwareInfo, InstanceInfo
@@ -34,6 +36,7 @@ def instance_info(inventory: Inventory) -> InstanceInfo:
         instance_region=inventory.region,
         ami_id=inventory.ami_id,
         subnet_id=inventory.subnet_id,
+        ultraserver_id=inventory.ultraserver_id or UNSET,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from neurontools.exporters.report import encode
 from neurontools.hardware.instances import INSTANCES
 from tests.conftest import Golden
 from tests.exporters.nodes import interval_of, inventory_for, report_of
+from tests.sources.aws.feeds import changed
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 LINES = "neuron-monitor.inf1.xlarge.idle-then-busy.jsonl"
@@ -100,3 +102,18 @@ def test_the_page(golden: Golden) -> None:
     instance = INSTANCES["trn1.2xlarge"]
     view = compat_view(interval_of(instance), inventory_for(instance))
     golden("prometheus/compat.txt", CompatPage().render(view, NOW_S))
+
+
+def test_a_host_of_an_ultraserver_has_its_label_on_every_series(tmp_path: Path) -> None:
+    instance = INSTANCES["trn2u.48xlarge"]
+    line = encode(report_of(inventory_for(instance), interval_of(instance)))
+    assert b"ultraserver_id" not in line
+    path = tmp_path / "lines"
+    path.write_bytes(changed(line, lambda told: told["instance_info"].update(ultraserver_id="us-1")) + b"\n")
+    with reads_of(path) as reads:
+        (read,) = reads
+        found = series(CompatPage().render(compat_view(read.interval, read.inventory), NOW_S))
+    assert found and all(("ultraserver_id", "us-1") in labels for _, labels in found)
+    assert all(sorted(dict(labels)) == list(dict(labels)) for _, labels in found)
+    again = json.loads(encode(report_of(read.inventory, read.interval)))["instance_info"]
+    assert (again["ultraserver_id"], list(again)[-2:]) == ("us-1", ["ultraserver_id", "error"])
