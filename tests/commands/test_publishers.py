@@ -157,3 +157,41 @@ def _points(text: str) -> bool:
 
 
 FOUND = {"monitor_prometheus": _page, "monitor_cloudwatch": _requests, "monitor_otlp": _points}
+
+
+GRPC_USERS = {
+    "a receiver": """
+from opentelemetry.sdk.metrics.export import MetricsData
+from neurontools.exporters.otlp.send import Target, make_exporter
+make_exporter(Target("grpc", "http://127.0.0.1:1", {}, 0.1)).export(MetricsData([]))
+""",
+    "the kubelet": """
+import socket, tempfile
+from contextlib import suppress
+from neurontools.schema.source import SourceError
+from neurontools.sources.kubernetes.podresources import PodResources
+path = tempfile.mkdtemp() + "/kubelet.sock"
+silent = socket.socket(socket.AF_UNIX)
+silent.bind(path)
+silent.listen()
+with suppress(SourceError):
+    PodResources(path, 0.2).owners(2)
+""",
+}
+
+LOOK = """
+import os, subprocess, time
+def look():
+    time.sleep(0.1)
+    os.write(1, b"%d" % len(os.listdir("/proc/self/task")))
+subprocess.run(["true"], check=True, preexec_fn=look)
+"""
+
+
+@pytest.mark.parametrize("user", GRPC_USERS)
+def test_a_command_that_is_started_beside_grpc_has_no_threads_of_grpc(user: str) -> None:
+    """Between fork and exec they would find their descriptors closed, and abort the command."""
+    done = subprocess.run(
+        [sys.executable, "-c", GRPC_USERS[user] + LOOK], capture_output=True, cwd=ROOT, timeout=60, check=True
+    )
+    assert done.stdout == b"1"

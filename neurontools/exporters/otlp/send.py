@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -43,6 +44,8 @@ def make_exporter(target: Target) -> MetricExporter:
     """The SDK's exporter for a target. Raises SetUpError."""
     try:
         if target.protocol == "grpc":
+            # Else gRPC's threads begin anew in every child, and abort it when its descriptors are closed before exec.
+            os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
             from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as Grpc
 
             headers = dict(target.headers) or None

@@ -22,6 +22,8 @@ class PodResources:
 
     def __init__(self, path: str = DEFAULT_SOCKET, timeout_s: float = TIMEOUT_S) -> None:
         """Raises SourceError when the library that speaks gRPC is missing."""
+        # Else gRPC's threads begin anew in every child, and abort it when its descriptors are closed before exec.
+        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
         try:
             import grpc
 
