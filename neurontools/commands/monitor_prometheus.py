@@ -57,7 +57,7 @@ _FLAGS = (
 _EXAMPLES = (
     (NAME, f"http://{OWN_ADDRESS}:{DEFAULT_PORT}/metrics"),
     (f"{NAME} --listen 0.0.0.0:9100 --web-config web.yml", "from other machines, with TLS and a password"),
-    (f"{NAME} --once | promtool check metrics", "the page, without a server"),
+    (f"{NAME} --once | grep finding", "the page, without a server: what is wrong"),
     (f"neuron-monitor | {OFFICIAL_NAME} --port 8000", "as AWS's script is used"),
     (f"{NAME} --kubernetes --listen 0.0.0.0", "in a pod of a DaemonSet: whose each core is"),
     (f"neuron-model run -- {NAME}", "without a Neuron host"),

@@ -42,6 +42,21 @@ def test_contributing_names_files_that_exist() -> None:
     assert not [name for name in names if not any(ROOT.glob(name.rstrip("/")))]
 
 
+@pytest.mark.parametrize("package", ["neurontools", "device_model"])
+def test_contributing_has_every_level_in_the_order_of_the_levels(package: str) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("## Architecture")[2]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [each["layers"] for each in contracts if each.get("containers") == [package]]
+    places = []
+    for level in layers:
+        names = [
+            f"`{package}/{name}{'/' if (ROOT / package / name).is_dir() else '.py'}`" for name in level.split(" | ")
+        ]
+        assert not [name for name in names if name not in text]
+        places.append([text.index(name) for name in names])
+    assert all(max(above) < min(below) for above, below in itertools.pairwise(places))
+
+
 def test_the_make_targets_that_documents_name_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     documents = [path for path in project_files() if path.suffix == ".md"]
