@@ -156,6 +156,22 @@ RELEASES = ("2.16.7", "2.20.28", "2.21.37", "2.22.2", "2.23.9", "2.24.7", "2.25.
 """Drivers of which the full number is known, one for each minor version; the last is the newest that is described."""
 
 
+def driver_for(family: str, version: str) -> str | None:
+    """The driver that a chip family needs, where a version has no support for it: "2.24", "2.25 or later".
+
+    None where it has, as far as is known, and for what is no version. Source: the driver's release notes.
+    """
+    try:
+        loaded = version_tuple(version)
+    except ValueError:
+        return None
+    gone, first = DROPPED_IN.get(family), FIRST_DRIVERS.get(family)
+    if gone is not None and loaded >= version_tuple(gone):
+        last = next(release for release in reversed(RELEASES) if version_tuple(release) < version_tuple(gone))
+        return ".".join(last.split(".")[:2])
+    return f"{first} or later" if first is not None and loaded < version_tuple(first) else None
+
+
 class Attribute(NamedTuple):
     """One file of the interface."""
 

@@ -65,6 +65,39 @@ def test_a_driver_that_is_not_loaded() -> None:
     assert rules(Doctor().see(bare, without_devices(), (), elsewhere)) == {"monitor-blind": NODE}
 
 
+@pytest.mark.parametrize(
+    ("instance_type", "driver_version", "message", "pinned"),
+    [
+        ("inf1.6xlarge", "2.26.5.0", "driver 2.26.5.0 has no support for Inferentia, which needs 2.24", True),
+        ("trn3.48xlarge", "2.24.7.0", "driver 2.24.7.0 has no support for Trainium3, which needs 2.25 or later", False),
+    ],
+)
+def test_a_driver_that_is_for_other_chips(instance_type: str, driver_version: str, message: str, pinned: bool) -> None:
+    bare = INVENTORY._replace(devices=(), instance_type=instance_type)
+    loaded = facts(
+        instance_type=instance_type,
+        driver_version=driver_version,
+        installed_drivers=(driver_version,),
+        driver_devices=0,
+    )
+    said = Doctor().see(bare, without_devices(), (), loaded)
+    assert rules(said) == {"driver-absent": NODE}
+    (finding,) = found(said, "driver-absent")
+    assert finding.message == message
+    assert finding.severity == "degraded"
+    assert ("pin it" in finding.advice) is pinned
+    assert unknown(said, "device-missing") is None
+
+
+def test_a_driver_that_has_found_no_device_misses_all() -> None:
+    bare = INVENTORY._replace(devices=())
+    said = Doctor().see(bare, without_devices(), (), facts(driver_devices=0))
+    assert rules(said) == {"device-missing": NODE, "monitor-blind": NODE}
+    (finding,) = found(said, "device-missing")
+    assert (finding.message, finding.evidence) == ("none of 6 devices is there", {"devices": 0, "expected": 6})
+    assert "dmesg" in finding.advice
+
+
 def test_devices_that_are_missing_and_those_that_are_not_granted() -> None:
     few = tuple[Device, ...](SNAPSHOT.devices[:4])
     said = Doctor().see(INVENTORY, replace(SNAPSHOT, devices=few), (), facts(driver_devices=4))

@@ -1,5 +1,6 @@
 """The table of the driver's files against listings of real trees."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from neurontools.hardware.driver import (
     LIVE_COUNTERS_SINCE,
     OTHER_INFO,
     PLATFORMS,
+    RELEASES,
     STATUS_NAMES,
     Attribute,
     attributes,
+    driver_for,
     mode_of,
     path_of,
     platform_of,
@@ -152,3 +155,15 @@ def test_versions_compare_as_numbers() -> None:
     assert version_tuple("2.9.4") < version_tuple("2.10.11") < version_tuple("2.26.5.0\n")
     with pytest.raises(ValueError, match=r"expected a driver version such as 2\.26\.5\.0, got '2\.x'"):
         version_tuple("2.x")
+
+
+def test_a_driver_that_a_chip_needs_is_one_that_supports_it() -> None:
+    families = ("Inf1", "Inf2", "Trn1", "Trn2", "Trn3")
+    for family, release in itertools.product(families, RELEASES):
+        needed = driver_for(family, f"{release}.0")
+        if needed is not None:
+            version = needed.removesuffix(" or later")
+            assert driver_for(family, version) is None
+            assert needed.endswith("later") is (version_tuple(release) < version_tuple(version))
+    assert [family for family in families if driver_for(family, RELEASES[-1])] == ["Inf1"]
+    assert driver_for("Inf1", "unknown") is None

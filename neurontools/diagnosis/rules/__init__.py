@@ -1,7 +1,7 @@
 """All rules, in the order of their use."""
 
 from neurontools.diagnosis.rule import Rule
-from neurontools.diagnosis.rules import compare, executions, hardware, host, memory, progress, waiting
+from neurontools.diagnosis.rules import compare, driver, executions, hardware, host, memory, progress, waiting
 from neurontools.diagnosis.rules.host import BLIND
 
 __all__ = ["BLIND", "BY_ID", "RULES"]
@@ -15,7 +15,7 @@ _ORDER = (
     *("retirement", "efa-errors", "monitor-blind"),
 )
 
-_FAMILIES = (host, hardware, memory, progress, executions, compare, waiting)
+_FAMILIES = (driver, host, hardware, memory, progress, executions, compare, waiting)
 
 BY_ID: dict[str, Rule] = {rule.id: rule for family in _FAMILIES for rule in family.RULES}
 

@@ -5,8 +5,14 @@ import stat
 from typing import NamedTuple
 
 from neurontools.hardware.chips import CHIPS, Chip
-from neurontools.hardware.driver import CORE_DIRECTORY_PREFIX, DIRECTORIES, PCI_DRIVER_DIRECTORY, version_tuple
-from neurontools.hardware.instances import INSTANCES, Instance
+from neurontools.hardware.driver import (
+    CORE_DIRECTORY_PREFIX,
+    DIRECTORIES,
+    PCI_DRIVER_DIRECTORY,
+    driver_for,
+    version_tuple,
+)
+from neurontools.hardware.instances import INSTANCES, Instance, chip_of
 from neurontools.sources.sysfs.files import Root, numbered, why
 from neurontools.sources.sysfs.reasons import AS_ROOT, UNREADABLE, Reasons
 
@@ -72,7 +78,7 @@ def look(root: Root, all_devices: bool, reasons: Reasons) -> Layout:
         if not numbers:
             reasons.one("device", (NOT_GRANTED.format(count=count), "--all-devices"))
     devices = tuple(_device(root, f"{where}/{_NAME}{number}", number, reasons) for number in numbers)
-    instance_type = root.text(f"{_DMI}/product_name")
+    instance_type = _instance_type(root)
     readable = not devices or any(_may_read(root, device) for device in devices)
     if not readable:
         reasons.add(_OF_THE_DRIVER, UNREADABLE)
@@ -130,6 +136,10 @@ def _mode(path: str) -> int | None:
         return None
 
 
+def _instance_type(root: Root) -> str:
+    return root.text(f"{_DMI}/product_name")
+
+
 def _inode(path: str) -> tuple[int, int] | None:
     try:
         held = os.stat(path)
@@ -163,6 +173,12 @@ def _why_none(root: Root) -> tuple[str, str | None]:
         if evidence is None:
             return f"no sign of Neuron devices{place}: neither the driver nor their PCI functions", None
         return f"this is a Neuron host ({evidence}), but {NOT_LOADED}", LOAD_IT
+    instance, version = INSTANCES.get(_instance_type(root)), driver_version(root)
+    chip = None if instance is None else chip_of(instance)
+    needed = None if chip is None or version is None else driver_for(chip.family, version)
+    if chip is not None and needed is not None:
+        reason = f"driver {version} is loaded, which has no support for {chip.name}: that needs {needed}"
+        return reason, f"install aws-neuronx-dkms {needed}"
     return "the Neuron driver is loaded and has found no device", "look at what it says in the kernel's log: dmesg"
 
 

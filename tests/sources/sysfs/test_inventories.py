@@ -140,6 +140,15 @@ def test_a_driver_without_devices(tmp_path: Path) -> None:
     assert inventory_of(tree).why_no_devices == "the Neuron driver is loaded and has found no device"
 
 
+def test_a_driver_that_is_for_other_chips(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, "inf1.6xlarge", "2.24.7.0", counters=False)
+    tree.path("sys/class/neuron_device").rename(tmp_path / "class")
+    tree.path("sys/devices").rename(tmp_path / "devices")
+    tree.write("sys/module/neuron/version", "2.26.5.0\n")
+    reason = "driver 2.26.5.0 is loaded, which has no support for Inferentia: that needs 2.24"
+    assert inventory_of(tree).why_no_devices == reason
+
+
 def test_an_ordinary_machine(tmp_path: Path) -> None:
     inventory = SysfsSource(str(tmp_path)).inventory()
     assert inventory.why_no_devices.startswith(f"no sign of Neuron devices below {tmp_path}")
