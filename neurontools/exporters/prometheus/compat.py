@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from neurontools.exporters.prometheus.family import COUNTER, INFO, Family, Labels, View, escaped
+from neurontools.exporters.prometheus.family import COUNTER, INFO, Family, Labels, View, escaped, numbered
 from neurontools.exporters.prometheus.official import OFFICIAL
 from neurontools.schema.interval import Interval
 from neurontools.schema.inventory import Inventory
@@ -18,7 +18,7 @@ _INSTANCE = ("availability_zone", "instance_id", "instance_name", "instance_type
 
 def compat_view(interval: Interval, inventory: Inventory, owners: Owners | None = None) -> View:
     """A view in which processes are called as neuron-monitor calls them: by their tag, else their pid."""
-    tags = {(each.pid, each.started_ns): each.tag or str(each.pid) for each in interval.processes}
+    tags = numbered(interval, lambda process: process.tag or str(process.pid))
     return View(interval, inventory, tags, owners)
 
 

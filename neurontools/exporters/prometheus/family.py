@@ -12,7 +12,7 @@ from neurontools.metrics import Placed, records
 from neurontools.schema.deltas import NS_PER_S
 from neurontools.schema.finding import Diagnosis
 from neurontools.schema.histogram import Histogram, middle_of
-from neurontools.schema.interval_records import Interval
+from neurontools.schema.interval_records import Interval, ProcessInterval
 from neurontools.schema.inventory import Inventory
 from neurontools.schema.owners import Owners
 
@@ -101,14 +101,16 @@ _SUFFIXES = {COUNTER: ("_total",), GAUGE: ("",), HISTOGRAM: ("_bucket", "_count"
 
 
 def runtime_tags(interval: Interval) -> dict[tuple[int, int], str]:
-    """A name for each process: its tag, else its program's name, never its pid.
+    """A name for each process: its tag, else its program's name, never its pid."""
+    return numbered(interval, lambda process: process.tag or _program(process.command) or "unknown")
 
-    Of several with one name the youngest have a number: else their series would be one.
-    """
+
+def numbered(interval: Interval, name_of: Callable[[ProcessInterval], str]) -> dict[tuple[int, int], str]:
+    """The name of each process. Of several with one name the youngest have a number: else their series would be one."""
     tags: dict[tuple[int, int], str] = {}
     taken: dict[str, int] = {}
     for process in sorted(interval.processes, key=lambda process: (process.started_ns, process.pid)):
-        name = process.tag or _program(process.command) or "unknown"
+        name = name_of(process)
         taken[name] = taken.get(name, 0) + 1
         tags[process.pid, process.started_ns] = name if taken[name] == 1 else f"{name}#{taken[name]}"
     return tags

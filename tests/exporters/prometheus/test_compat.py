@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from neurontools.commands.feed import Lost, Read, piped
 from neurontools.exporters.prometheus.compat import CompatPage, compat_view
@@ -96,6 +97,31 @@ def test_counters_add_up_the_tallies_and_keep_their_beginning(tmp_path: Path) ->
     created = {n for found in pages for (name, _), n in found.items() if name == "execution_status_created"}
     assert completed == [completed[0] * i for i in (1, 2, 3)] and completed[0] > 0
     assert created == {0.0}
+
+
+def test_runtimes_with_one_tag_are_told_apart(tmp_path: Path) -> None:
+    """As when NEURON_PROCESS_TAG is set for all workers of a job; two series of one name are none to Prometheus."""
+    instance = INSTANCES["trn1.2xlarge"]
+    line = encode(report_of(inventory_for(instance), interval_of(instance)))
+
+    def double(document: Any) -> None:
+        (first, *_) = document["neuron_runtime_data"]
+        document["neuron_runtime_data"] = [first | {"neuron_runtime_tag": "job", "pid": pid} for pid in (7, 5)]
+
+    path = tmp_path / "lines"
+    path.write_bytes(changed(line, double) + b"\n")
+    with reads_of(path) as reads:
+        (read,) = reads
+        text = CompatPage().render(compat_view(read.interval, read.inventory), NOW_S)
+    names = [each.rpartition(" ")[0] for each in text.splitlines() if not each.startswith("#")]
+    assert len(names) == len(set(names))
+    assert {dict(labels).get("runtime_tag") for _, labels in series(text)} == {None, "job", "job#2"}
+    completed = {
+        number
+        for (name, labels), number in series(text).items()
+        if ("status_type", "completed") in labels and name == "execution_status_total"
+    }
+    assert len(completed) == 1
 
 
 def test_the_page(golden: Golden) -> None:
