@@ -106,7 +106,16 @@ def _print_once(given: Mapping[str, str]) -> None:
         raise SourceError(f"there is nothing to show yet: {reading.waiting}", hint)
     from neurontools.views.top import text
 
-    errors.write(text.render(reading.interval, reading.inventory, version()), text.to_ascii)
+    shown = text.render(reading.interval, reading.inventory, version())
+    # A file outlives the locale in which it was written.
+    ascii_only = _in_ascii(given) if sys.stdout is not None and sys.stdout.isatty() else "ascii" in given
+    errors.write(text.to_ascii(shown) if ascii_only else shown, text.to_ascii)
+
+
+def _in_ascii(given: Mapping[str, str]) -> bool:
+    from neurontools.views.top.plain import wants_ascii
+
+    return "ascii" in given or wants_ascii(dict(os.environ))
 
 
 def _is_simulated(reading: "Reading") -> bool:
@@ -134,13 +143,12 @@ def _watch(given: Mapping[str, str], refresh_s: float | None) -> None:
         _need_terminal(sys.stdin)
         from neurontools.commands.signals import control_of
         from neurontools.views.top.app import TopApp
-        from neurontools.views.top.plain import wants_ascii
 
         # A key must not wait for the thread that compares two readings: it would hold the interpreter for 5 ms.
         sys.setswitchinterval(_SWITCH_S)
         control = control_of(given.get("source"), source_environment(given), "readonly" in given)
         app = TopApp(reader, first, version(), kept, control)
-        app.ascii = "ascii" in given or wants_ascii(dict(os.environ))
+        app.ascii = _in_ascii(given)
         leave_to_asyncio()
         app.run()
     finally:

@@ -88,6 +88,7 @@ def test_once_prints_what_the_view_makes_of_the_source(host: Host, model: str) -
     version = neuron_top("--version").stdout.split()[1]
     assert result.stdout == text.render(reading.interval, reading.inventory, version)
     assert (result.stderr, result.returncode) == ("", 0)
+    assert neuron_top("--once", "--ascii", "--source", model).stdout == text.to_ascii(result.stdout)
 
 
 @pytest.mark.slow
