@@ -1,6 +1,7 @@
 """A daemon in another process: started, waited for, stopped."""
 
 import os
+import re
 import select
 import subprocess
 import sys
@@ -17,6 +18,7 @@ STOP_TIMEOUT_S = 10.0
 QUIET_S = 1.0
 """A wait longer than this says what it waits for."""
 
+_DESCRIPTOR = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/([0-9]{1,9})")
 _TALK = "neuron-model: "
 
 
@@ -36,14 +38,14 @@ def start_daemon(options: Any, path: str, bound: bool) -> Child:
     life_out, life_in = os.pipe() if bound else (None, None)
     command = [*interpreter("device_model"), *_arguments(options, path), f"--ready-fd={ready_in}"]
     command += [f"--parent-fd={life_out}"] if bound else []
-    passed = [fd for fd in (ready_in, life_out) if fd is not None]
+    passed, lent = [fd for fd in (ready_in, life_out) if fd is not None], _lent(options.restore or options.scenario)
     # A session of its own: neither the terminal's interrupt nor its end is meant for the daemon.
     process = subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=None if lent == 0 else subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        pass_fds=passed,
+        pass_fds=[*passed, lent] if lent else passed,
         start_new_session=True,
     )
     for fd in passed:
@@ -82,6 +84,19 @@ def _arguments(options: Any, path: str) -> list[str]:
     named = [f"--{name}={value}" for name, value in given.items() if value is not None]
     mounted = ["--mounted"] if options.mounted else []
     return ["start", "--foreground", f"--socket={path}", f"--speed={options.speed}", *named, *mounted]
+
+
+def _lent(path: str) -> int | None:
+    """The descriptor of this process that a path names, as a shell's `<(…)` does: the daemon has it only when given."""
+    named = _DESCRIPTOR.fullmatch(path)
+    fd = int(named[1] or 0) if named else None
+    try:
+        if fd is not None:
+            os.fstat(fd)
+    except (OSError, OverflowError):
+        # The daemon says that there is none.
+        return None
+    return fd
 
 
 def _await_ready(process: subprocess.Popen[bytes], ready_out: int, timeout_s: float | None) -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.device_model.daemons import COMMAND, PATIENCE_S, call, running, short_directory, socket_in, surroundings
+from tests.device_model.daemons import (
+    COMMAND,
+    PATIENCE_S,
+    WAITING,
+    call,
+    running,
+    short_directory,
+    socket_in,
+    surroundings,
+)
 
 
 def shell(directory: Path, line: str, third: int | None = None) -> "subprocess.CompletedProcess[str]":
@@ -82,3 +91,24 @@ def test_closed_streams_lend_their_numbers_to_nobody() -> None:
         assert call(f"{directory}/b", "status")["scenario"] == "idle"
         assert shell(directory, f"neuron-model stop --socket {directory}/b <&- 2>&-").returncode == 0
         assert call(socket_in(directory), "status")["scenario"] == "idle"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "neuron-model run --scenario <(neuron-model scenarios idle) -- true",
+        "neuron-model scenarios idle | neuron-model run --scenario /dev/stdin -- true",
+        "neuron-model scenarios idle > s.toml; neuron-model run --scenario /dev/fd/0 -- true < s.toml",
+    ],
+)
+def test_a_scenario_is_read_from_a_descriptor_of_the_shell_too(line: str) -> None:
+    with short_directory() as directory:
+        ran = shell(directory, line)
+        assert (ran.returncode, ran.stderr.replace(WAITING, "")) == (0, "")
+
+
+def test_a_descriptor_that_is_not_open_is_told() -> None:
+    with short_directory() as directory:
+        ran = shell(directory, "neuron-model run --scenario /dev/fd/99 -- true")
+        assert ran.returncode == 64
+        assert "cannot read the scenario /dev/fd/99: No such file or directory\n" in ran.stderr
