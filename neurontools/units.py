@@ -24,6 +24,7 @@ _LARGE_TIMES = (("d", 86_400 * NS_PER_S), ("h", 3_600 * NS_PER_S), ("m", 60 * NS
 _SMALL_TIMES = (("s", NS_PER_S), ("ms", NS_PER_MS), ("µs", NS_PER_US), ("ns", 1))
 # "us" and the Greek letter are Go's other spellings; an escape by name would import unicodedata.
 _NS_OF = dict(_LARGE_TIMES + _SMALL_TIMES) | {"us": NS_PER_US, "\u03bcs": NS_PER_US}
+_MOST_DIGITS = 1000
 
 
 def format_bytes(count: int, digits: int = 2) -> str:
@@ -131,7 +132,8 @@ def format_percent(percent: float, digits: int = 2) -> str:
 def _is_decimal(number: str) -> bool:
     whole, _, part = number.partition(".")
     digits = whole + part
-    return digits.isascii() and digits.isdigit()
+    # Python refuses to read numbers of more than some thousand digits.
+    return digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
 
 
 def _scaled(number: str, size: int) -> int:

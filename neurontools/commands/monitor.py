@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
-from neurontools.commands.flags import Flag, FlagError, parse, usage
+from neurontools.commands.flags import Flag, FlagError, parse, usage, whole_number
 from neurontools.commands.source_flags import SOURCE_FLAGS, open_source
 from neurontools.sources.choose import SpecError
 
@@ -110,8 +110,8 @@ def _number(given: Mapping[str, str], flag: str, least: int, most: int | None) -
     text = given.get(flag)
     if text is None:
         return None
-    number = int(text) if text.isascii() and text.isdigit() else -1
-    if number < least or (most is not None and number > most):
+    number = whole_number(text)
+    if number is None or number < least or (most is not None and number > most):
         expected = f"a number from {least} to {most}" if most is not None else f"a number from {least} on"
         raise errors.UsageError(f"invalid argument for flag `--{flag}': expected {expected}, got {text!r}")
     return number

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
-from neurontools.commands.flags import Flag, parse, usage
+from neurontools.commands.flags import Flag, parse, usage, whole_number
 from neurontools.commands.source_flags import PUBLISHER_FLAGS
 
 if TYPE_CHECKING:
@@ -168,9 +168,10 @@ def _dimensions(text: str | None) -> tuple[str, ...]:
 
 
 def _number(flag: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise errors.UsageError(f"--{flag} takes a number from 1 on, not {text!r}")
-    return int(text)
+    number = whole_number(text)
+    if not number:
+        raise errors.UsageError(f"--{flag} takes a number from 1 on, not {text!r:.40}")
+    return number
 
 
 def _bytes(text: str) -> int:

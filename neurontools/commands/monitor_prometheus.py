@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
-from neurontools.commands.flags import Flag, parse, usage
+from neurontools.commands.flags import Flag, parse, usage, whole_number
 from neurontools.commands.source_flags import PUBLISHER_FLAGS
 from neurontools.sources.kubernetes import DEFAULT_SOCKET
 
@@ -151,6 +151,9 @@ def _pod_resources(given: Mapping[str, str]) -> str | None:
 
 def _address(text: str) -> tuple[str, int]:
     """An address with or without a port; one of IPv6 stands in brackets where a port follows."""
+    if not text.strip("[]"):
+        # To the system no address is all of them, and an unset variable must not mean that.
+        raise errors.UsageError(f"--listen takes an address, or an address and a port, not {text!r}")
     host, colon, port = text.rpartition(":")
     if not colon or text.endswith("]") or (":" in host and not host.endswith("]")):
         return text.strip("[]"), DEFAULT_PORT
@@ -158,9 +161,10 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
-        raise errors.UsageError(f"a port is a number from 0 to 65535, not {text!r}")
-    return int(text)
+    port = whole_number(text)
+    if port is None or port > 65535:
+        raise errors.UsageError(f"a port is a number from 0 to 65535, not {text!r:.40}")
+    return port
 
 
 def _renderer(is_compat: bool, owners_of: Callable[[Inventory], Owners | None] | None) -> Render:

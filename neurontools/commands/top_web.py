@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from neurontools.commands.errors import UsageError
+from neurontools.commands.flags import whole_number
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8780
@@ -29,9 +30,10 @@ def is_web() -> bool:
 
 def port_of(text: str) -> int:
     """The number of a port. Raises UsageError."""
-    if not (text.isascii() and text.isdigit() and _LEAST_PORT <= int(text) <= _MOST_PORT):
-        raise UsageError(f"--port takes {_LEAST_PORT} to {_MOST_PORT}, not {text!r}")
-    return int(text)
+    port = whole_number(text)
+    if port is None or not _LEAST_PORT <= port <= _MOST_PORT:
+        raise UsageError(f"--port takes {_LEAST_PORT} to {_MOST_PORT}, not {text!r:.40}")
+    return port
 
 
 def serve(given: Mapping[str, str], switches: Sequence[str]) -> None:

@@ -221,6 +221,7 @@ def test_it_says_more_when_asked(host: TickingHost, every: list[str]) -> None:
     [
         (["--badflag"], "unknown flag `badflag'"),
         (["--count", "0"], "invalid argument for flag `--count': expected a number from 1 on, got '0'"),
+        (["--count", "9" * 5000], "invalid argument for flag `--count': expected a number from 1 on, got '999"),
         (["--verbose=5"], "invalid argument for flag `--verbose': expected a number from 0 to 4, got '5'"),
         (["-c"], "expected argument for flag `-c, --config-file'"),
         (["-c", "/none"], "cannot read the configuration /none: No such file or directory"),

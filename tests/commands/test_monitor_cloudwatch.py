@@ -90,6 +90,7 @@ def test_simulated_data_go_nowhere_unasked(host: TickingHost, tmp_path: Path) ->
         (("--period", "1"), "--period: expected a duration such as 10m"),
         (("--period", "0.5s"), "--period takes 1s to 1h"),
         (("--max-series", "0"), "--max-series takes a number from 1 on, not '0'"),
+        (("--max-series", "9" * 5000), "--max-series takes a number from 1 on, not '999"),
         (("--spool-size", "many"), "--spool-size: expected a size such as 512MiB"),
         (("--namespace", "AWS/EC2"), "--namespace takes 1 to 255 printable ASCII characters"),
         (("--namspace", "N"), "unknown flag `namspace'"),

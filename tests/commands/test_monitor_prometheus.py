@@ -100,6 +100,8 @@ def test_without_a_kubelet_the_page_is_there_and_the_reason_is_said_once(host: T
     [
         (("--port", "x"), "a port is a number from 0 to 65535, not 'x'"),
         (("--listen", "0.0.0.0:99999"), "a port is a number from 0 to 65535, not '99999'"),
+        (("--listen", ""), "--listen takes an address, or an address and a port, not ''"),
+        (("--port", "9" * 5000), "a port is a number from 0 to 65535, not '999"),
         (("--cert-file", "a"), "--cert-file and --key-file go together"),
         (("--web-config", "/nonexistent"), "cannot read /nonexistent: No such file or directory"),
         (("--max-age", "never"), "--max-age: expected a duration"),

@@ -52,7 +52,7 @@ def test_it_is_in_the_users_own_directory(tmp_path: Path, monkeypatch: pytest.Mo
     assert settings_path() == tmp_path / "neurontools" / "neuron-top.toml"
 
 
-@pytest.mark.parametrize("port", ["80", "x", "70000", "-1"])
+@pytest.mark.parametrize("port", ["80", "x", "70000", "-1", "9" * 5000], ids=lambda port: port[:9])
 def test_a_bad_port_is_a_usage_error(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert top.main(["--web", f"--port={port}"]) == errors.EXIT_USAGE
     assert "--port takes 1024 to 65535" in capsys.readouterr().err
