@@ -57,7 +57,7 @@ def test_a_signal_is_sent_only_after_a_yes(refused: bool) -> None:
 
     async def test() -> None:
         async with running(Host(), control=Control(send)) as (app, pilot):
-            await pilot.press("p", "k", "down", "enter", "n")
+            await pilot.press("p", "k", "down", "enter", "enter", "enter", "n")
             assert isinstance(app.screen, ProcessesScreen)
             assert sent == []
             await pilot.press("k", "y", "down", "y", "y")

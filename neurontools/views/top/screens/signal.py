@@ -28,7 +28,8 @@ class SignalScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)"),
         Binding("down", "move(1)"),
-        Binding("enter,y,Y", "confirm"),
+        Binding("enter", "ask"),
+        Binding("y,Y", "confirm"),
         Binding("escape,n,N,q,Q", "close", priority=True),
     ]
 
@@ -62,17 +63,22 @@ class SignalScreen(ModalScreen[None]):
         self._chosen = place
         self.action_move(0)
 
-    def action_confirm(self) -> None:
-        """First asks, then sends, then closes."""
+    def action_ask(self) -> None:
+        """Asks, or closes when it is over; who holds the key down has not said yes."""
         if self._outcome:
             self.action_close()
-        elif self._asked:
-            self._outcome = _SENDING
-            self.run_worker(self._deliver(SIGNALS[self._chosen][0]))
-            self._update()
         else:
             self._asked = True
             self._update()
+
+    def action_confirm(self) -> None:
+        """Sends what was asked about."""
+        if self._outcome or not self._asked:
+            self.action_ask()
+            return
+        self._outcome = _SENDING
+        self.run_worker(self._deliver(SIGNALS[self._chosen][0]))
+        self._update()
 
     def action_close(self) -> None:
         """Nothing is sent. A second key may be on its way while the first one closes."""
