@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from neurontools.schema.finding import CannotTell, Diagnosis
+from neurontools.schema.finding import CannotTell, Diagnosis, Finding, Scope
 from neurontools.schema.interval import Interval, ProcessInterval
 from neurontools.schema.snapshot import Gap, Head, Origin
 from neurontools.units import format_bytes
@@ -233,3 +233,14 @@ def test_power_of_a_host_in_its_first_minute_is_told_as_one_that_comes_once_a_mi
     head = replace(interval.head, gaps={})
     assert head.origin.kind == "model"
     assert why_unknown(head, "device_power_avg_percent").endswith("a value a minute")
+
+
+def test_evidence_is_written_as_it_is_typed_again() -> None:
+    evidence: dict[str, int | float | str] = {"nrt_code": 1202, "pid": 4279, "ratio": 1.25}
+    scope = Scope(kind="core", core=2)
+    finding = Finding(
+        rule="r", severity="warn", category="c", scope=scope, since_ns=0, message="it is so", evidence=evidence
+    )
+    block = findings.findings(Diagnosis(time_ns=0, findings=(finding,)), NS, 100)
+    lines = ["".join(span.text for span in line.spans).strip() for line in block.lines()]
+    assert "nrt_code 1202, pid 4279, ratio 1.25" in lines

@@ -101,4 +101,5 @@ def _cannot_tell(each: CannotTell, width: int) -> Iterable[Line]:
 
 
 def _number(value: int | float | str) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+    # A pid or a status code is copied from here: no thousands are told apart.
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
