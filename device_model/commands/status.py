@@ -50,6 +50,8 @@ def status(options: Any) -> int:
     """Prints the model's state; with --follow a line a second until interrupted."""
     if options.for_ is not None and not options.follow:
         raise Failure("--for needs --follow", "for example: neuron-model status --follow --for 30s", USAGE)
+    if options.follow and options.json:
+        raise Failure("--json does not go with --follow", "for a line of JSON a period: neuron-monitor", USAGE)
     if options.follow:
         return _follow(options)
     with Client(options.socket) as client:

@@ -21,6 +21,8 @@ WRONG: tuple[list[str], ...] = (
     ["status", "now"],
     ["status", "--for", "30s"],
     ["status", "--follow", "--for", "soon"],
+    ["status", "--follow", "--json"],
+    ["status", "--socket", ""],
     ["start", "--speed", "fast"],
     ["start", "--speed", "-1"],
     ["start", "--speed", "nan"],

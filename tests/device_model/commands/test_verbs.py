@@ -209,12 +209,6 @@ def test_a_working_directory_that_was_removed_is_needed_for_relative_paths_only(
             assert ran.stderr.endswith(told and f"neuron-model: {told}neuron-model: change to another\n")
 
 
-def test_a_socket_needs_a_name(capsys: pytest.CaptureFixture[str]) -> None:
-    """An empty one, of a variable that is not set, is not the working directory."""
-    assert main(["status", "--socket", ""]) == 64
-    assert "--socket: expected the path of a socket, found nothing" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("file", "reason"),
     [("/dev/null", "it is not a file"), (".", "it is not a file"), ("no/where", "No such file or directory")],
