@@ -31,6 +31,19 @@ def test_a_core_that_hangs_is_named_before_the_time_out_and_its_peers_are_not() 
     assert set(rules(patient.watch(30))) == {"no-progress"}
 
 
+@pytest.mark.parametrize("fifths", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("step_s", [1.0, 5.0])
+def test_a_core_that_hangs_between_two_readings_is_not_called_slow(step_s: float, fifths: int) -> None:
+    patient = Patient(busy().model, step_s)
+    patient.watch(30)
+    forward(patient.model, step_s * fifths / 5)
+    patient.inject("hang", {"core": 2})
+    forward(patient.model, step_s * (5 - fifths) / 5)
+    patient.look()
+    patient.watch(60)
+    assert {rule for said in patient.history for rule in rules(said)} == {"no-progress"}
+
+
 def test_a_core_that_hangs_process_after_process_is_one_finding() -> None:
     patient = busy(restart="5s")
     patient.inject("hang", {"core": 2})
@@ -70,6 +83,12 @@ def test_a_slow_core_and_a_slow_device_are_told_apart() -> None:
     hot = busy(seconds=30, tp=8)
     hot.inject("throttle", {"device": 1}, factor=2.5)
     assert rules(hot.watch(30)) == {"throttling": [Scope(kind="device", device=1)]}
+
+
+def test_a_device_is_slow_also_where_it_is_half_of_its_group() -> None:
+    hot = busy(seconds=30)
+    hot.inject("throttle", {"device": 1}, factor=1.5)
+    assert rules(hot.watch(40)) == {"throttling": [Scope(kind="device", device=1)]}
 
 
 def test_a_slow_link_shows_in_the_collectives_of_who_uses_it() -> None:

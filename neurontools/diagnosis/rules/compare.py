@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import median
+from statistics import median, median_low
 from typing import NamedTuple
 
 from neurontools.diagnosis.parts import lacking
@@ -39,6 +39,9 @@ _COLLECTIVES_SLOWER = 2.0
 _LEAST_COMPARED = 4
 _ENDED_LATE = ("timeout", "hw_collectives_error")
 """With one of these an execution took as long as it was allowed to, which says nothing of speed."""
+
+_SUDDEN = 1.5
+"""A step with so many times fewer executions than others is one in which something stood still."""
 
 _UNEVEN = 1.1
 """With a core that much slower than its peers these wait in collectives for it, not for a link."""
@@ -78,14 +81,22 @@ def _groups(window: Window, then: Sample) -> Iterator[list[_Work]]:
                 continue
             length_ns = window.now.time_ns - then.time_ns
             busy = median(100.0 * work.busy_ns / work.core.parts / length_ns for work in works)
-            moving = all(_is_moving(window, work) for work in works)
+            moving = all(_is_moving(window, work, length_ns) for work in works)
             if moving and busy >= _LEAST_BUSY_PERCENT and max(executions) - min(executions) <= 2:
                 yield works
 
 
-def _is_moving(window: Window, work: _Work) -> bool:
-    """Whether the last execution that was seen is no longer ago than two of them take: else it may hang."""
-    return window.now.time_ns - window.cores[work.core.core].executed_ns <= 2 * work.busy_ns // work.executions
+def _is_moving(window: Window, work: _Work, length_ns: int) -> bool:
+    """Whether the last execution that was seen is no longer ago than two of them take, and the last step from one
+    reading to the next had its part of them: else it may hang."""
+    if window.now.time_ns - window.cores[work.core.core].executed_ns > 2 * work.busy_ns // work.executions:
+        return False
+    earlier = window.before.cores.get(work.core.core) if window.before is not None else None
+    last = counted(earlier.executions, work.core.executions) if earlier is not None else None
+    if window.before is None or last is None:
+        return True
+    usual = work.executions * (window.now.time_ns - window.before.time_ns) / length_ns
+    return last + work.core.parts >= usual / _SUDDEN
 
 
 def _slow(window: Window, factor: float) -> Iterator[tuple[list[_Work], list[_Work], float]]:
@@ -99,7 +110,8 @@ def _slow(window: Window, factor: float) -> Iterator[tuple[list[_Work], list[_Wo
             if works[0].core.core in compared:
                 continue
             compared.add(works[0].core.core)
-            usual_ns = median(work.own_ns / work.core.parts for work in works)
+            # Of a group on two devices half may be slow: the middle would lie between the halves.
+            usual_ns = median_low(work.own_ns / work.core.parts for work in works)
             slow = [work for work in works if usual_ns and work.own_ns / work.core.parts >= factor * usual_ns]
             if slow and len(slow) <= len(works) // 2:
                 yield works, slow, max(work.own_ns / work.core.parts for work in slow) / usual_ns
