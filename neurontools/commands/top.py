@@ -88,15 +88,17 @@ def _refresh_s(text: str) -> float:
 
 
 def _print_once(given: Mapping[str, str]) -> None:
+    from neurontools.commands.top_watch import watching
     from neurontools.views.top.reader import Reader
 
     source = open_source(NAME, given)
     try:
-        reader = Reader(source)
+        reader = Reader(source, watching(given))
         reading = _first(reader)
         if reading.interval is None:
             time.sleep(_SECOND_READING_S)
             reading = _first(reader)
+        diagnosis = reader.look()
     finally:
         source.close()
     if reading.interval is None or reading.inventory is None:
@@ -106,7 +108,7 @@ def _print_once(given: Mapping[str, str]) -> None:
         raise SourceError(f"there is nothing to show yet: {reading.waiting}", hint)
     from neurontools.views.top import text
 
-    shown = text.render(reading.interval, reading.inventory, version())
+    shown = text.render(reading.interval, reading.inventory, version(), diagnosis)
     # A file outlives the locale in which it was written.
     ascii_only = _in_ascii(given) if sys.stdout is not None and sys.stdout.isatty() else "ascii" in given
     errors.write(text.to_ascii(shown) if ascii_only else shown, text.to_ascii)

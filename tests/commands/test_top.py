@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -20,6 +21,7 @@ from neurontools.schema.inventory import to_document
 from neurontools.views.top import text
 from neurontools.views.top.reader import Reader
 from tests.device_model.daemons import running, short_directory, socket_in
+from tests.device_model.hosts import forward
 from tests.sources.server import answering, serving, socket_path
 from tests.views.top.hosts import Host
 
@@ -35,6 +37,13 @@ def host() -> Host:
 
 @pytest.fixture(scope="module")
 def model(host: Host) -> Iterator[str]:
+    with served(host) as name:
+        yield name
+
+
+@contextmanager
+def served(host: Host) -> Iterator[str]:
+    """A source that answers with a host as it is now."""
     past = host.simulation.past(1_000_000_000)
     assert past is not None
     answers = {
@@ -89,6 +98,23 @@ def test_once_prints_what_the_view_makes_of_the_source(host: Host, model: str) -
     assert result.stdout == text.render(reading.interval, reading.inventory, version)
     assert (result.stderr, result.returncode) == ("", 0)
     assert neuron_top("--once", "--ascii", "--source", model).stdout == text.to_ascii(result.stdout)
+
+
+def test_once_tells_first_what_is_wrong() -> None:
+    sick = Host("two-tenants")
+    sick.simulation.inject("hbm-uncorrected", {"core": 2}, {})
+    forward(sick.simulation, 2)
+    with served(sick) as name:
+        result = neuron_top("--once", "--source", name)
+    lines = result.stdout.splitlines()
+    assert lines[2].startswith("Findings (1)")
+    assert "device 1: 1 uncorrected memory error" in lines[3]
+    assert lines.index("") == 1
+    section = lines[2:].index("") + 2
+    reading = Reader(sick).read()
+    assert reading.interval is not None and reading.inventory is not None
+    sound = text.render(reading.interval, reading.inventory, lines[0].split()[1]).splitlines()
+    assert [*lines[:2], *lines[section + 1 :]] == sound
 
 
 @pytest.mark.slow

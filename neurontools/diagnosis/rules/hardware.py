@@ -199,7 +199,7 @@ def _reset(window: Window, rule: Rule) -> Iterator[Outcome]:
     for device in window.now.devices.values():
         steps = [_requests(window, core.core) for core in window.now.cores.values() if core.device == device.device]
         if device.reset_state == "reset" or any(steps):
-            words = "the device is being reset" if device.reset_state == "reset" else "the device was reset"
+            words = "a reset of the device began" if device.reset_state == "reset" else "the device was reset"
             yield Found(device_scope(device.device), words, {"reset_req_count": max(steps, default=0)})
 
 

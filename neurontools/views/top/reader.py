@@ -103,6 +103,13 @@ class Reader:
             self._inventory = None
             return Reading(error=error.reason, hint=error.hint)
 
+    def look(self) -> Diagnosis | None:
+        """What one look at one more reading says is wrong; None where nobody looks, or the source does not answer."""
+        with suppress(SourceError), self._looking_at(watched_kind()):
+            inventory = self._inventory or self._source.inventory()
+            self._watched.see(inventory, self._source.snapshot(), self.history)
+        return self.history.diagnosis()
+
     def remember(self) -> None:
         """Reads what the source itself remembers, once: then there is something to look back at from the start.
 

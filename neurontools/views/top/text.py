@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neurontools.schema.finding import Diagnosis
 from neurontools.schema.interval import Interval
 from neurontools.schema.inventory import Inventory
 from neurontools.views.top.panels import cores, details, footer, summary, title, vcpu
+from neurontools.views.top.panels.findings import findings
 from neurontools.views.top.plain import to_ascii
 from neurontools.views.top.spans import Block, Span
 from neurontools.views.top.state import Contents, View, contents
@@ -17,11 +19,12 @@ __all__ = ["WIDTH", "render", "sections", "to_ascii"]
 WIDTH = 100
 
 
-def render(interval: Interval, inventory: Inventory, version: str) -> str:
-    """All sections below each other; the tree is opened where models are loaded."""
+def render(interval: Interval, inventory: Inventory, version: str, diagnosis: Diagnosis | None = None) -> str:
+    """All sections below each other, what is wrong first; the tree is opened where models are loaded."""
     shown = contents(interval, inventory, View(opened=_loaded(interval)))
     heading = title.render(shown.title, version, WIDTH)
-    blocks = (heading, *sections(shown))
+    wrong = (findings(diagnosis, interval.head.time_ns, WIDTH),) if diagnosis is not None and diagnosis.findings else ()
+    blocks = (heading, *wrong, *sections(shown))
     return "\n".join(_block(block) for block in blocks)
 
 
@@ -42,6 +45,8 @@ def _block(block: Block) -> str:
     if block.heading:
         note = f"  {_text(block.remark())}" if block.remark() else ""
         lines.insert(0, f"{_text(block.heading)}{note}")
+    while lines and not lines[-1].strip():
+        lines.pop()
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
