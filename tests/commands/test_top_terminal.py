@@ -126,3 +126,18 @@ def test_stopped_and_continued(directory: Path, monkeypatch: pytest.MonkeyPatch)
         check_sane(terminal, directory)
     finally:
         terminal.close()
+
+
+def test_a_terminal_that_is_closed_leaves_nothing_behind(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    terminal = opened(directory, 100, 30)
+    try:
+        terminal.type(SAID, "Enter")
+        terminal.await_text("Neuron Apps")
+        pid = top_of(directory)
+        # As the kernel does.
+        os.kill(pid, signal.SIGHUP)
+        os.kill(pid, signal.SIGCONT)
+        check_sane(terminal, directory)
+    finally:
+        terminal.close()

@@ -42,6 +42,14 @@ class SleepingDriver(LinuxDriver):
                 os.write(self._wake, b"\0")
         super().disable_input()
 
+    def _sigcont_application(self, *_: object) -> None:
+        """Comes back only from where it had gone: a closed terminal sends SIGCONT, too, right after SIGHUP.
+
+        A second thread that waits for keys would never end.
+        """
+        if self._must_signal_resume:
+            super()._sigcont_application()
+
     def _wait_for_input(self, woken: int) -> None:
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")().decode
