@@ -25,6 +25,7 @@ _SMALL_TIMES = (("s", NS_PER_S), ("ms", NS_PER_MS), ("µs", NS_PER_US), ("ns", 1
 # "us" and the Greek letter are Go's other spellings; an escape by name would import unicodedata.
 _NS_OF = dict(_LARGE_TIMES + _SMALL_TIMES) | {"us": NS_PER_US, "\u03bcs": NS_PER_US}
 _MOST_DIGITS = 1000
+"""Python refuses to read numbers of more than some thousand digits."""
 
 
 def format_bytes(count: int, digits: int = 2) -> str:
@@ -129,11 +130,18 @@ def format_percent(percent: float, digits: int = 2) -> str:
     return f"{percent:.{digits}f}%"
 
 
+def whole_number(text: str) -> int | None:
+    """The number that decimal digits spell; None for anything else, and for pages of digits."""
+    return int(text) if _are_digits(text) else None
+
+
 def _is_decimal(number: str) -> bool:
     whole, _, part = number.partition(".")
-    digits = whole + part
-    # Python refuses to read numbers of more than some thousand digits.
-    return digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
+    return _are_digits(whole + part)
+
+
+def _are_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 def _scaled(number: str, size: int) -> int:

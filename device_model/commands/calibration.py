@@ -66,15 +66,20 @@ def _document(report: Report, refit: bool) -> dict[str, Any]:
     """`rows` holds one quantity per published row; times to first token are apart."""
     return {
         "constants_from": "these rows" if refit else "the package",
-        "rows": [_row(p) for p in report.predictions if p.quantity.name != "first_token"],
-        "first_tokens": [_row(p) for p in report.predictions if p.quantity.name == "first_token"],
-        "unseen_rows": [_row(p) for p in report.unseen if p.quantity.name != "first_token"],
-        "unseen_first_tokens": [_row(p) for p in report.unseen if p.quantity.name == "first_token"],
+        **_rows(report.predictions),
+        **_rows(report.unseen, "unseen_"),
         "totals": {
             quantity: {name: found._asdict() for name, found in scores.items()}
             for quantity, scores in report.totals.items()
         },
         "constants": report.constants._asdict(),
+    }
+
+
+def _rows(predictions: Sequence[Prediction], which: str = "") -> dict[str, Any]:
+    return {
+        f"{which}rows": [_row(p) for p in predictions if p.quantity.name != "first_token"],
+        f"{which}first_tokens": [_row(p) for p in predictions if p.quantity.name == "first_token"],
     }
 
 

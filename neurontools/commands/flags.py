@@ -5,8 +5,6 @@ Also a quarter of the start-up cost of argparse.
 
 from collections.abc import Iterable, Sequence
 
-_MOST_DIGITS = 1000
-
 
 class FlagError(ValueError):
     """The command line cannot be understood; the message is go-flags' own."""
@@ -25,11 +23,6 @@ class Flag:
 
     def __str__(self) -> str:
         return f"-{self.short}, --{self.long}" if self.short else f"--{self.long}"
-
-
-def whole_number(text: str) -> int | None:
-    """The number that decimal digits spell; None for anything else, and for pages of digits, which Python refuses."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def parse(flags: Iterable[Flag], arguments: Sequence[str], operands: list[str] | None = None) -> dict[str, str]:

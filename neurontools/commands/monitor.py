@@ -8,9 +8,10 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
-from neurontools.commands.flags import Flag, FlagError, parse, usage, whole_number
+from neurontools.commands.flags import Flag, FlagError, parse, usage
 from neurontools.commands.source_flags import SOURCE_FLAGS, open_source
 from neurontools.sources.choose import SpecError
+from neurontools.units import whole_number
 
 if TYPE_CHECKING:
     from neurontools.commands.monitor_plan import Plan

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
-from neurontools.commands.flags import Flag, parse, usage, whole_number
+from neurontools.commands.flags import Flag, parse, usage
 from neurontools.commands.source_flags import PUBLISHER_FLAGS
+from neurontools.units import whole_number
 
 if TYPE_CHECKING:
     from neurontools.commands.cloudwatch_publisher import Period, SeriesLimit

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from neurontools.commands import errors
-from neurontools.commands.flags import Flag, parse, usage, whole_number
+from neurontools.commands.flags import Flag, parse, usage
 from neurontools.commands.source_flags import PUBLISHER_FLAGS
 from neurontools.sources.kubernetes import DEFAULT_SOCKET
+from neurontools.units import whole_number
 
 if TYPE_CHECKING:
     from neurontools.commands.feed import Item, Read

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from neurontools.commands.errors import UsageError
-from neurontools.commands.flags import whole_number
+from neurontools.units import whole_number
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8780
