@@ -1,4 +1,4 @@
-"""Which Neuron runtimes need which drivers, as far as AWS has published it.
+"""Which Neuron runtimes and which instance types need which drivers, as far as AWS has published it.
 
 A driver works with older runtimes; a newer runtime may need a newer driver. There is no table of that: a release note
 says so now and then, and the runtime itself when it starts. What is not here is not known to be wrong.
@@ -6,7 +6,9 @@ says so now and then, and the runtime itself when it starts. What is not here is
 
 from typing import NamedTuple
 
-from neurontools.hardware.driver import version_tuple
+from neurontools.hardware.chips import Chip
+from neurontools.hardware.driver import driver_for, version_tuple
+from neurontools.hardware.instances import INSTANCES, chip_of
 
 
 class Requirement(NamedTuple):
@@ -54,3 +56,16 @@ def unmet(runtime: str, driver: str, family: str) -> Requirement | None:
         if concerns and not early and not late and loaded < version_tuple(needed.driver):
             return needed
     return None
+
+
+def unsupported(instance_type: str, driver: str | None) -> tuple[Chip, str] | None:
+    """The chip of an instance type that a driver has no support for, and the driver that it needs, in words.
+
+    None where it has, and where one of the two is not known.
+    """
+    instance = INSTANCES.get(instance_type)
+    if instance is None or driver is None:
+        return None
+    chip = chip_of(instance)
+    needed = driver_for(chip.family, driver)
+    return None if needed is None else (chip, needed)

@@ -23,9 +23,9 @@ from neurontools.diagnosis.rule import (
 )
 from neurontools.diagnosis.window import Window
 from neurontools.hardware.chips import CHIPS
-from neurontools.hardware.compatibility import unmet
-from neurontools.hardware.driver import DROPPED_IN, LIVE_COUNTERS_SINCE, driver_for
-from neurontools.hardware.instances import INSTANCES, chip_of
+from neurontools.hardware.compatibility import unmet, unsupported
+from neurontools.hardware.driver import DROPPED_IN, LIVE_COUNTERS_SINCE
+from neurontools.hardware.instances import INSTANCES
 from neurontools.hardware.nrt import STATUSES
 from neurontools.schema.events import RUNTIME_LOG
 from neurontools.schema.finding import Scope
@@ -58,12 +58,10 @@ def _driver_absent(window: Window, rule: Rule) -> Iterator[Outcome]:
 
 
 def _for_other_chips(facts: HostFacts) -> Iterator[Found]:
-    instance, version = INSTANCES.get(facts.instance_type), facts.driver_version
-    if instance is None or version is None or facts.driver_devices != 0:
-        return
-    chip = chip_of(instance)
-    needed = driver_for(chip.family, version)
-    if needed is not None:
+    version = facts.driver_version
+    found = unsupported(facts.instance_type, version) if facts.driver_devices == 0 else None
+    if found is not None and version is not None:
+        chip, needed = found
         words = f"driver {version} has no support for {chip.name}, which needs {needed}"
         pinned = ", and pin it: it is the last for this chip" if chip.family in DROPPED_IN else ""
         advice = f"Install aws-neuronx-dkms {needed} and load it{pinned}."

@@ -5,14 +5,9 @@ import stat
 from typing import NamedTuple
 
 from neurontools.hardware.chips import CHIPS, Chip
-from neurontools.hardware.driver import (
-    CORE_DIRECTORY_PREFIX,
-    DIRECTORIES,
-    PCI_DRIVER_DIRECTORY,
-    driver_for,
-    version_tuple,
-)
-from neurontools.hardware.instances import INSTANCES, Instance, chip_of
+from neurontools.hardware.compatibility import unsupported
+from neurontools.hardware.driver import CORE_DIRECTORY_PREFIX, DIRECTORIES, PCI_DRIVER_DIRECTORY, version_tuple
+from neurontools.hardware.instances import INSTANCES, Instance
 from neurontools.sources.sysfs.files import Root, numbered, why
 from neurontools.sources.sysfs.reasons import AS_ROOT, UNREADABLE, Reasons
 
@@ -173,10 +168,10 @@ def _why_none(root: Root) -> tuple[str, str | None]:
         if evidence is None:
             return f"no sign of Neuron devices{place}: neither the driver nor their PCI functions", None
         return f"this is a Neuron host ({evidence}), but {NOT_LOADED}", LOAD_IT
-    instance, version = INSTANCES.get(_instance_type(root)), driver_version(root)
-    chip = None if instance is None else chip_of(instance)
-    needed = None if chip is None or version is None else driver_for(chip.family, version)
-    if chip is not None and needed is not None:
+    version = driver_version(root)
+    found = unsupported(_instance_type(root), version)
+    if found is not None:
+        chip, needed = found
         reason = f"driver {version} is loaded, which has no support for {chip.name}: that needs {needed}"
         return reason, f"install aws-neuronx-dkms {needed}"
     return "the Neuron driver is loaded and has found no device", "look at what it says in the kernel's log: dmesg"
