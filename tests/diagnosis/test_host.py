@@ -98,6 +98,10 @@ def test_a_driver_that_has_found_no_device_misses_all() -> None:
     assert "dmesg" in finding.advice
 
 
+def test_devices_that_have_come_back_since_the_host_was_looked_at_are_not_missing() -> None:
+    assert told(driver_devices=0).findings == ()
+
+
 def test_devices_that_are_missing_and_those_that_are_not_granted() -> None:
     few = tuple[Device, ...](SNAPSHOT.devices[:4])
     said = Doctor().see(INVENTORY, replace(SNAPSHOT, devices=few), (), facts(driver_devices=4))

@@ -83,7 +83,7 @@ def _device_missing(window: Window, rule: Rule) -> Iterator[Outcome]:
     shown = len(window.now.devices)
     there = facts.driver_devices if facts is not None and facts.driver_devices is not None else shown
     expected = max(instance.devices if instance else 0, (facts.pci_devices or 0) if facts else 0)
-    if facts is not None and facts.driver_version is not None and facts.driver_devices == 0 < expected:
+    if facts is not None and facts.driver_version is not None and not shown and facts.driver_devices == 0 < expected:
         if not any(_for_other_chips(facts)):
             words = f"none of {expected} devices is there"
             yield Found(NODE, words, {"devices": 0, "expected": expected}, advice=_NONE_THERE)
@@ -91,7 +91,7 @@ def _device_missing(window: Window, rule: Rule) -> Iterator[Outcome]:
         yield Unknown(gap.reason, gap.supply)
     elif instance is None and not expected:
         yield Unknown("how many devices this instance type has is not known")
-    elif there < expected:
+    elif 0 < there < expected:
         words = f"{there} of {expected} devices are there"
         yield Found(NODE, words, {"devices": there, "expected": expected})
     elif shown < there:
